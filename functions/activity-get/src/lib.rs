@@ -1,0 +1,31 @@
+//! `GET /api/v1/activity?from=&to=`: how much happened per region and hour, the heat map of the day.
+
+use domain::{Failed, Timestamp, access::Role, activity::Activity};
+use edge::{Answer, Call, Nothing, Page};
+use serde::Deserialize;
+use store::Activities;
+
+/// From when to when.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// The first hour.
+    pub from: Timestamp,
+    /// The last hour, inclusive.
+    pub to: Timestamp,
+}
+
+/// Shows the counts of each region and hour; the desk sees its own regions.
+///
+/// # Errors
+/// [`Failed::Malformed`] for a range that is none.
+pub async fn handle(
+    activities: &Activities,
+    call: Call<Nothing, Nothing, Range>,
+) -> Result<Answer<Page<Activity>>, Failed> {
+    let mut items = activities.between(&call.caller.operator, call.query.from, call.query.to).await?;
+    if call.caller.role == Role::Staff {
+        items.retain(|counted| call.caller.regions.iter().any(|region| region.as_str() == counted.region));
+    }
+    Answer::page(&Page { items, next_cursor: None })
+}

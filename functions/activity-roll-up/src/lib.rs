@@ -1,0 +1,16 @@
+//! Counts events per region and hour: the heat map of the day.
+
+use domain::Failed;
+use edge::queue::Message;
+use store::Activities;
+
+/// The function's name, in logs and metrics.
+pub const NAME: &str = "activity-roll-up";
+
+/// Counts an event, once however often it is delivered.
+///
+/// # Errors
+/// [`Failed::Later`] when the table does not answer; the message comes again.
+pub async fn handle(activities: &Activities, message: Message) -> Result<(), Failed> {
+    activities.count(&message.event).await.map(|_is_new| ())
+}

@@ -1,0 +1,10 @@
+//! The process around [`delivery_assign`].
+
+use domain::access;
+use edge::{Env, Fatal, http};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Fatal> {
+    let env = Env::load().await?;
+    Ok(http::serve(&access::DELIVERY_ASSIGN, env.verifier()?, delivery_assign::handle, env.deliveries()).await?)
+}

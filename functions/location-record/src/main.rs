@@ -1,0 +1,10 @@
+//! The process around [`location_record`].
+
+use domain::access;
+use edge::{Env, Fatal, http};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Fatal> {
+    let env = Env::load().await?;
+    Ok(http::serve(&access::LOCATION_RECORD, env.verifier()?, location_record::handle, env.tracks()).await?)
+}

@@ -1,0 +1,19 @@
+//! Closes each operator's business day at 20:30 in its own zone.
+
+use domain::Failed;
+use edge::schedule::Tick;
+use store::Settlements;
+
+/// The function's name, in logs and metrics.
+pub const NAME: &str = "settlement-close";
+
+/// Closes every day that is due by this tick, of every operator, oldest first; a day that is closed stays as it is.
+///
+/// # Errors
+/// [`Failed::Later`] when the table does not answer; the tick comes again.
+pub async fn handle(settlements: &Settlements, tick: Tick) -> Result<(), Failed> {
+    for name in settlements.operators().await? {
+        settlements.close_due(NAME, &name, tick.at, &tick.message_id).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! The process around [`settlement_get`].
+
+use domain::access;
+use edge::{Env, Fatal, http};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Fatal> {
+    let env = Env::load().await?;
+    Ok(http::serve(&access::SETTLEMENT_GET, env.verifier()?, settlement_get::handle, (env.settlements(), env.files()?))
+        .await?)
+}

@@ -1,0 +1,150 @@
+//! Events: what a commit reports, past tense, versioned, carried by the commit record itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Command, EventId, OperatorName, RegionName, Timestamp};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Happened {
+    /// A visit was planned.
+    #[serde(rename = "delivery.created")]
+    DeliveryCreated,
+    /// A visit got its agent.
+    #[serde(rename = "delivery.assigned")]
+    DeliveryAssigned,
+    /// Cash changed hands.
+    #[serde(rename = "delivery.confirmed")]
+    DeliveryConfirmed,
+    /// The visit did not work out.
+    #[serde(rename = "delivery.failed")]
+    DeliveryFailed,
+    /// A partner instructed a payment.
+    #[serde(rename = "disbursement.created")]
+    DisbursementCreated,
+    /// The bank line matches.
+    #[serde(rename = "disbursement.reconciled")]
+    DisbursementReconciled,
+    /// The bank line differs.
+    #[serde(rename = "disbursement.excepted")]
+    DisbursementExcepted,
+    /// A business day was closed for a partner.
+    #[serde(rename = "settlement.requested")]
+    SettlementRequested,
+    /// A settlement is booked and its file lies ready.
+    #[serde(rename = "settlement.settled")]
+    SettlementSettled,
+    /// Somebody asked for a file.
+    #[serde(rename = "export.requested")]
+    ExportRequested,
+}
+
+impl Happened {
+    /// Every kind of event.
+    pub const ALL: [Self; 10] = [
+        Self::DeliveryCreated,
+        Self::DeliveryAssigned,
+        Self::DeliveryConfirmed,
+        Self::DeliveryFailed,
+        Self::DisbursementCreated,
+        Self::DisbursementReconciled,
+        Self::DisbursementExcepted,
+        Self::SettlementRequested,
+        Self::SettlementSettled,
+        Self::ExportRequested,
+    ];
+
+    /// The name it has in documents and queues.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeliveryCreated => "delivery.created",
+            Self::DeliveryAssigned => "delivery.assigned",
+            Self::DeliveryConfirmed => "delivery.confirmed",
+            Self::DeliveryFailed => "delivery.failed",
+            Self::DisbursementCreated => "disbursement.created",
+            Self::DisbursementReconciled => "disbursement.reconciled",
+            Self::DisbursementExcepted => "disbursement.excepted",
+            Self::SettlementRequested => "settlement.requested",
+            Self::SettlementSettled => "settlement.settled",
+            Self::ExportRequested => "export.requested",
+        }
+    }
+
+    /// The queues this event goes to.
+    #[must_use]
+    pub fn queues(self) -> &'static [Queue] {
+        match self {
+            Self::DeliveryCreated
+            | Self::DeliveryAssigned
+            | Self::DeliveryConfirmed
+            | Self::DeliveryFailed
+            | Self::DisbursementCreated
+            | Self::DisbursementReconciled
+            | Self::DisbursementExcepted
+            | Self::SettlementSettled => &[Queue::Activity],
+            Self::SettlementRequested => &[Queue::Activity, Queue::Settlement],
+            Self::ExportRequested => &[Queue::Activity, Queue::Export],
+        }
+    }
+}
+
+/// Where events wait for their work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Queue {
+    /// Counted by `activity-roll-up`.
+    Activity,
+    /// Built by `settlement-build`, in order per partner.
+    Settlement,
+    /// Built by `export-build`.
+    Export,
+}
+
+/// One reported fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unique for ever; consumers remember it.
+    pub event_id: EventId,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub happened: Happened,
+    /// Version of this shape.
+    pub version: u8,
+    /// The tenant.
+    pub operator: OperatorName,
+    /// When the command that caused it arrived.
+    pub at: Timestamp,
+    /// Where, if it happened somewhere.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub region: Option<RegionName>,
+    /// The id of what it happened to.
+    pub subject: String,
+    /// What must be worked off in order together, if anything: the partner of a settlement.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<String>,
+}
+
+impl Event {
+    /// What a command reports about a subject.
+    #[must_use]
+    pub fn of(command: &Command, happened: Happened, subject: &str, region: Option<&RegionName>) -> Self {
+        let [operator, principal, route, key] = command.seed();
+        let seed = [operator, principal, route, key, happened.as_str().as_bytes(), subject.as_bytes()];
+        Self {
+            event_id: EventId::mint(command.at, &seed),
+            happened,
+            version: 1,
+            operator: command.operator.clone(),
+            at: command.at,
+            region: region.cloned(),
+            subject: subject.to_owned(),
+            group: None,
+        }
+    }
+
+    /// The same, to be worked off in order with others of the group.
+    #[must_use]
+    pub fn in_group(self, group: &str) -> Self {
+        Self { group: Some(group.to_owned()), ..self }
+    }
+}

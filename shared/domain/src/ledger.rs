@@ -1,0 +1,337 @@
+//! The ledger: transfers of two or more entries that sum to zero, and what each account may hold.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize, de};
+use utoipa::ToSchema;
+
+use crate::{
+    AgentId, Caller, Currency, DeliveryId, Failed, Money, OperatorName, PartnerName, TransferId, access::Role,
+    id::NotAnId,
+};
+
+/// A ledger account, named by what it is for: `agent_cash.agt_…`, `partner_control.bfil`, `partner_settlement.bfil`, `vault.pennco`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Account {
+    /// The cash an agent carries: never below zero, never above the agent's cap.
+    AgentCash(AgentId),
+    /// What flowed for a partner since the last settlement; many agents at once write it, so its balance is kept in shards.
+    PartnerControl(PartnerName),
+    /// What settled days owe to the partner (credit) or the partner owes (debit).
+    PartnerSettlement(PartnerName),
+    /// The operator's own cash that agents' floats come from.
+    Vault(OperatorName),
+}
+
+/// Shards of a balance that many agents write at once. A DynamoDB item takes about one transaction in flight:
+/// 16 let the peak of a partner's confirmations pass without conflicts.
+pub const CONTROL_SHARDS: u8 = 16;
+
+impl Account {
+    /// The word for its kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::AgentCash(_) => "agent_cash",
+            Self::PartnerControl(_) => "partner_control",
+            Self::PartnerSettlement(_) => "partner_settlement",
+            Self::Vault(_) => "vault",
+        }
+    }
+
+    /// Into how many items the balance is split.
+    #[must_use]
+    pub fn shards(&self) -> u8 {
+        match self {
+            Self::PartnerControl(_) => CONTROL_SHARDS,
+            Self::AgentCash(_) | Self::PartnerSettlement(_) | Self::Vault(_) => 1,
+        }
+    }
+
+    /// The shard that a transfer's entry is added to: the same for the same transfer, evenly spread over many.
+    #[must_use]
+    pub fn shard_of(&self, transfer_id: &TransferId) -> u8 {
+        let sum = transfer_id.as_str().bytes().fold(0_u8, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte));
+        sum.checked_rem(self.shards()).unwrap_or(0)
+    }
+
+    /// Passes when the caller may know of it: agents their own cash, partners what is theirs, the others all of the operator.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`], the same answer as for an account that is not there.
+    pub fn must_be_seen_by(&self, caller: &Caller) -> Result<(), Failed> {
+        let may = match (caller.role, self) {
+            (Role::Staff | Role::Settlement | Role::Admin, _) => true,
+            (Role::Agent, Self::AgentCash(agent)) => agent.as_str() == caller.subject,
+            (Role::Partner, Self::PartnerControl(partner) | Self::PartnerSettlement(partner)) => {
+                partner.as_str() == caller.subject
+            }
+            (Role::Agent | Role::Partner, _) => false,
+        };
+        if may { Ok(()) } else { Err(Failed::Unknown) }
+    }
+
+    /// Whether its balance has a floor of zero and a cap.
+    #[must_use]
+    pub fn is_capped(&self) -> bool {
+        match self {
+            Self::AgentCash(_) => true,
+            Self::PartnerControl(_) | Self::PartnerSettlement(_) | Self::Vault(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AgentCash(agent) => write!(f, "agent_cash.{agent}"),
+            Self::PartnerControl(partner) => write!(f, "partner_control.{partner}"),
+            Self::PartnerSettlement(partner) => write!(f, "partner_settlement.{partner}"),
+            Self::Vault(operator) => write!(f, "vault.{operator}"),
+        }
+    }
+}
+
+impl FromStr for Account {
+    type Err = NotAnId;
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        match text.split_once('.') {
+            Some(("agent_cash", agent)) => agent.parse().map(Self::AgentCash),
+            Some(("partner_control", partner)) => partner.parse().map(Self::PartnerControl),
+            Some(("partner_settlement", partner)) => partner.parse().map(Self::PartnerSettlement),
+            Some(("vault", operator)) => operator.parse().map(Self::Vault),
+            Some(_) | None => Err(NotAnId::ACCOUNT),
+        }
+    }
+}
+
+impl Serialize for Account {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Account {
+    fn deserialize<D: de::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Why money moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// An agent got opening cash from the vault.
+    FloatIssue,
+    /// Cash came from a borrower.
+    Collection,
+    /// Cash went to a borrower.
+    Disbursement,
+    /// A business day was settled with a partner.
+    Settlement,
+}
+
+impl TransferKind {
+    /// The word for it in files and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FloatIssue => "float_issue",
+            Self::Collection => "collection",
+            Self::Disbursement => "disbursement",
+            Self::Settlement => "settlement",
+        }
+    }
+}
+
+/// One side of a transfer: debits positive, credits negative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// Which account.
+    pub account: Account,
+    /// How much, signed.
+    pub amount: Money,
+}
+
+/// What a transfer is about, copied into each of its entries so that a statement needs no second look-up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Subject {
+    /// The visit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub delivery_id: Option<DeliveryId>,
+    /// The partner's own reference.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<String>,
+}
+
+/// Entries that sum to zero, booked together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    transfer_id: TransferId,
+    kind: TransferKind,
+    postings: Vec<Posting>,
+    subject: Subject,
+}
+
+/// Postings are not a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unbalanced {
+    /// They do not sum to zero in every currency.
+    #[error("the entries of a transfer must sum to zero per currency")]
+    Sum,
+    /// A transfer has at least two sides.
+    #[error("a transfer has two or more entries")]
+    TooFew,
+    /// An account may stand in a transfer once.
+    #[error("an account stands in a transfer once")]
+    RepeatedAccount,
+}
+
+impl Transfer {
+    /// A transfer of these postings.
+    ///
+    /// # Errors
+    /// [`Unbalanced`] when they are not one.
+    pub fn new(
+        transfer_id: TransferId,
+        kind: TransferKind,
+        postings: Vec<Posting>,
+        subject: Subject,
+    ) -> Result<Self, Unbalanced> {
+        if postings.len() < 2 {
+            return Err(Unbalanced::TooFew);
+        }
+        let mut sums: std::collections::BTreeMap<Currency, i64> = std::collections::BTreeMap::new();
+        for (index, posting) in postings.iter().enumerate() {
+            if postings.iter().skip(index + 1).any(|other| other.account == posting.account) {
+                return Err(Unbalanced::RepeatedAccount);
+            }
+            let sum = sums.entry(posting.amount.currency).or_default();
+            *sum = sum.checked_add(posting.amount.amount_minor).ok_or(Unbalanced::Sum)?;
+        }
+        if sums.values().any(|sum| *sum != 0) {
+            return Err(Unbalanced::Sum);
+        }
+        Ok(Self { transfer_id, kind, postings, subject })
+    }
+
+    /// An amount from one account (credit) to another (debit).
+    ///
+    /// # Errors
+    /// [`Unbalanced`] when both are the same account, or the amount has no opposite.
+    pub fn between(
+        transfer_id: TransferId,
+        kind: TransferKind,
+        from: Account,
+        to: Account,
+        amount: Money,
+        subject: Subject,
+    ) -> Result<Self, Unbalanced> {
+        let credit = amount.negated().map_err(|_| Unbalanced::Sum)?;
+        let postings = vec![Posting { account: to, amount }, Posting { account: from, amount: credit }];
+        Self::new(transfer_id, kind, postings, subject)
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn transfer_id(&self) -> &TransferId {
+        &self.transfer_id
+    }
+
+    /// Why money moved.
+    #[must_use]
+    pub fn kind(&self) -> TransferKind {
+        self.kind
+    }
+
+    /// Its sides.
+    #[must_use]
+    pub fn postings(&self) -> &[Posting] {
+        &self.postings
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+}
+
+/// One booked side of a transfer, as an account's statement shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Entry {
+    /// The transfer it belongs to.
+    pub transfer_id: TransferId,
+    /// Why money moved.
+    pub kind: TransferKind,
+    /// When the command that moved it reached us: the order of the books.
+    pub at: crate::Timestamp,
+    /// How much, signed: debits positive, credits negative.
+    pub amount: Money,
+    /// What it is about.
+    #[serde(flatten)]
+    pub subject: Subject,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Timestamp;
+
+    fn account(index: u8) -> Account {
+        Account::AgentCash(AgentId::mint(Timestamp::EPOCH, &[&[index]]))
+    }
+
+    fn id() -> TransferId {
+        TransferId::mint(Timestamp::EPOCH, &[b"t"])
+    }
+
+    fn posting(index: u8, amount_minor: i64) -> Posting {
+        Posting { account: account(index), amount: Money::new(amount_minor, Currency::Inr) }
+    }
+
+    #[test]
+    fn a_transfer_that_does_not_balance_does_not_exist() {
+        let lopsided = vec![posting(1, 5), posting(2, -4)];
+        assert_eq!(Transfer::new(id(), TransferKind::Collection, lopsided, Subject::default()), Err(Unbalanced::Sum));
+        let mixed = vec![posting(1, 5), Posting { account: account(2), amount: Money::new(-5, Currency::Npr) }];
+        assert_eq!(Transfer::new(id(), TransferKind::Collection, mixed, Subject::default()), Err(Unbalanced::Sum));
+        assert_eq!(
+            Transfer::new(id(), TransferKind::Collection, vec![posting(1, 0)], Subject::default()),
+            Err(Unbalanced::TooFew)
+        );
+    }
+
+    #[test]
+    fn an_account_is_written_and_read_as_one_name() {
+        for text in ["partner_control.bfil", "partner_settlement.lnt-finance", "vault.pennco"] {
+            assert_eq!(text.parse::<Account>().map(|account| account.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "vault", "vault.A", "agent_cash.bfil", "petty.bfil", "vault.a#b"] {
+            assert!(text.parse::<Account>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_sums_to_zero(amounts in prop::collection::vec(any::<i64>(), 0..6)) {
+            let postings = amounts.iter().zip(0_u8..).map(|(amount, index)| posting(index, *amount)).collect();
+            if let Ok(transfer) = Transfer::new(id(), TransferKind::Collection, postings, Subject::default()) {
+                let sum: i128 = transfer.postings().iter().map(|side| i128::from(side.amount.amount_minor)).sum();
+                prop_assert_eq!(sum, 0);
+                prop_assert!(transfer.postings().len() >= 2);
+            }
+        }
+
+        #[test]
+        fn a_transfer_between_two_accounts_moves_the_amount_and_nothing_else(amount in 1_i64..) {
+            let transfer = Transfer::between(
+                id(), TransferKind::Collection, account(1), account(2), Money::new(amount, Currency::Inr), Subject::default(),
+            );
+            let moved = transfer.map(|transfer| transfer.postings().to_vec());
+            prop_assert_eq!(moved, Ok(vec![posting(2, amount), posting(1, -amount)]));
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What Milepost decides: the rules of deliveries, money and access, with no I/O, no clock and no AWS in reach.
+//!
+//! Everything here is a pure function of its arguments. Time arrives as a [`Timestamp`], identity as a [`Caller`],
+//! randomness not at all: ids are minted from the command that asks for them.
+
+pub mod access;
+pub mod activity;
+pub mod command;
+pub mod delivery;
+pub mod disbursement;
+pub mod event;
+pub mod export;
+pub mod failed;
+pub mod id;
+pub mod ledger;
+pub mod money;
+pub mod operator;
+pub mod problem;
+pub mod refusal;
+pub mod settlement;
+pub mod time;
+pub mod track;
+
+pub use access::{Caller, Role, Route};
+pub use command::Command;
+pub use delivery::Delivery;
+pub use event::Event;
+pub use failed::{Failed, Flaw};
+pub use id::{
+    AgentId, BatchId, DeliveryId, DisbursementId, EventId, ExportId, OperatorName, PartnerName, RegionName,
+    SettlementId, TransferId, UserId,
+};
+pub use money::{Currency, Money};
+pub use refusal::Refusal;
+pub use time::{Day, Timestamp};

@@ -1,0 +1,66 @@
+//! An operator: where it works, for whom, in which zone and currency.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Currency, Failed, Flaw, OperatorName, PartnerName, RegionName, access::Role};
+
+/// A delivery company that runs on Milepost: the tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// Its short name, first part of every key.
+    pub operator: OperatorName,
+    /// IANA name of the zone its business days are reckoned in.
+    pub zone: String,
+    /// The currency its money is in.
+    pub currency: Currency,
+    /// Where it works.
+    pub regions: Vec<RegionName>,
+    /// Whose cash it moves.
+    pub partners: Vec<PartnerName>,
+}
+
+impl Operator {
+    /// Checks what a new visit names against what the operator has.
+    ///
+    /// # Errors
+    /// [`Failed::Invalid`] with a pointer for each part that the operator does not have.
+    pub fn check(&self, partner: &PartnerName, region: &RegionName, currency: Currency) -> Result<(), Failed> {
+        let mut flaws = Vec::new();
+        if !self.partners.contains(partner) {
+            flaws.push(Flaw::new("/partner_id", "unknown_partner", "this operator does not work for that partner"));
+        }
+        if !self.regions.contains(region) {
+            let hint = self.regions.iter().map(RegionName::as_str).collect::<Vec<_>>().join(", ");
+            let flaw = Flaw::new("/region", "unknown_region", "this operator does not work in that region");
+            flaws.push(flaw.with_hint(format!("one of {hint}")));
+        }
+        if self.currency != currency {
+            let detail = format!("this operator's money is in {}", self.currency);
+            flaws.push(Flaw::new("/amount/currency", "wrong_currency", detail));
+        }
+        if flaws.is_empty() { Ok(()) } else { Err(Failed::Invalid(flaws)) }
+    }
+
+    /// The zone of its business days; one that is not in the time zone data counts as UTC.
+    #[must_use]
+    pub fn time_zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::get(&self.zone).unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+}
+
+/// Somebody who can log in: an agent, a partner's program or a person at the desk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// What they type, without the operator: `desk`.
+    pub login: String,
+    /// Argon2id in PHC form.
+    pub password_hash: String,
+    /// What they do.
+    pub role: Role,
+    /// The agent's id, the partner's name, or the user's id.
+    pub subject: String,
+    /// Where they work.
+    pub regions: Vec<RegionName>,
+    /// Whether they may still log in.
+    pub disabled: bool,
+}

@@ -1,0 +1,126 @@
+//! Every way a rule says no: a closed list, each with the facts in it and a code that will still mean this in five years.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Money, delivery::DeliveryStatus};
+
+/// A business rule says no. It is an answer like any other: it is kept, and a repeat gets it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Refusal {
+    /// The move is not allowed from this state.
+    #[error("this is not possible while the status is {status}")]
+    IllegalTransition {
+        /// Where it stands.
+        status: String,
+        /// What it can become from here.
+        legal_moves: Vec<String>,
+    },
+    /// The partner's reference is taken.
+    #[error("{existing_id} already has this reference")]
+    AlreadyExists {
+        /// Who holds it.
+        existing_id: String,
+    },
+    /// Cash in hand would fall below zero.
+    #[error("the agent does not hold enough cash for this")]
+    InsufficientCash,
+    /// Cash in hand would rise above the agent's cap.
+    #[error("the agent would hold more cash than the cap allows; deposit first")]
+    CashCapExceeded,
+    /// The bank line has settled another disbursement.
+    #[error("this bank line has already been matched to {existing_id}")]
+    BankLineAlreadyMatched {
+        /// Which one.
+        existing_id: String,
+    },
+    /// The business day is settled.
+    #[error("the business day is already closed; the last closed day is {last_closed}")]
+    BusinessDayClosed {
+        /// The last day that was settled.
+        last_closed: String,
+    },
+    /// The business day has not come yet.
+    #[error("the business day has not begun; today is {today}")]
+    BusinessDayOpen {
+        /// The operator's day now.
+        today: String,
+    },
+    /// A disbursement pays exactly what was instructed.
+    #[error("a disbursement hands over exactly the instructed amount, {expected_minor} {currency} minor units")]
+    AmountDiffers {
+        /// The instructed amount.
+        expected_minor: i64,
+        /// Its currency.
+        currency: String,
+    },
+    /// A collection takes no more than is due.
+    #[error("a collection takes at most what is due, {due_minor} {currency} minor units")]
+    AmountExceedsDue {
+        /// What is due.
+        due_minor: i64,
+        /// Its currency.
+        currency: String,
+    },
+    /// The agent does not work there.
+    #[error("the agent does not work in region {region}")]
+    AgentNotInRegion {
+        /// Where the delivery is.
+        region: String,
+    },
+}
+
+impl Refusal {
+    /// A move that this status does not allow.
+    #[must_use]
+    pub fn from_delivery(status: DeliveryStatus) -> Self {
+        Self::IllegalTransition {
+            status: status.as_str().to_owned(),
+            legal_moves: status.legal_moves().iter().map(|next| next.as_str().to_owned()).collect(),
+        }
+    }
+
+    /// The instructed amount was not met.
+    #[must_use]
+    pub fn amount_differs(expected: Money) -> Self {
+        Self::AmountDiffers { expected_minor: expected.amount_minor, currency: expected.currency.to_string() }
+    }
+
+    /// More than is due.
+    #[must_use]
+    pub fn amount_exceeds_due(due: Money) -> Self {
+        Self::AmountExceedsDue { due_minor: due.amount_minor, currency: due.currency.to_string() }
+    }
+
+    /// The stable code of the refusal.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::IllegalTransition { .. } => "illegal_transition",
+            Self::AlreadyExists { .. } => "already_exists",
+            Self::InsufficientCash => "insufficient_cash",
+            Self::CashCapExceeded => "cash_cap_exceeded",
+            Self::BankLineAlreadyMatched { .. } => "bank_line_already_matched",
+            Self::BusinessDayClosed { .. } => "business_day_closed",
+            Self::BusinessDayOpen { .. } => "business_day_open",
+            Self::AmountDiffers { .. } => "amount_differs",
+            Self::AmountExceedsDue { .. } => "amount_exceeds_due",
+            Self::AgentNotInRegion { .. } => "agent_not_in_region",
+        }
+    }
+
+    /// The HTTP status: 409 where the state of things says no, 422 where the content does.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::IllegalTransition { .. }
+            | Self::AlreadyExists { .. }
+            | Self::InsufficientCash
+            | Self::CashCapExceeded
+            | Self::BankLineAlreadyMatched { .. }
+            | Self::BusinessDayClosed { .. }
+            | Self::BusinessDayOpen { .. } => 409,
+            Self::AmountDiffers { .. } | Self::AmountExceedsDue { .. } | Self::AgentNotInRegion { .. } => 422,
+        }
+    }
+}

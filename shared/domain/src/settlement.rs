@@ -1,0 +1,464 @@
+//! Settlement: when a business day closes, which entries belong to it, and the file that a partner gets.
+
+use jiff::{ToSpan, civil, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    Currency, Day, Failed, Money, OperatorName, PartnerName, Refusal, SettlementId, Timestamp, TransferId,
+    access::Belongings,
+    export::CsvRows,
+    id::Sha256Hex,
+    ledger::{Account, Entry, Posting, Subject, Transfer, TransferKind},
+};
+
+/// The hour at which a business day closes by itself, in the operator's zone: after the evening peak (16 to 19 h).
+const CLOSING_TIME: civil::Time = civil::time(20, 30, 0, 0);
+
+/// Days that one tick closes at most when ticks were missed: a month.
+const MOST_DAYS_PER_TICK: usize = 31;
+
+/// Which business days of an operator are closed; each day's entries are those from one cut to the next,
+/// so that every entry belongs to one day and to no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calendar {
+    /// The tenant.
+    pub operator: OperatorName,
+    /// The last day that was closed.
+    pub last_closed: Option<Day>,
+    /// Where the next day's entries begin.
+    pub last_cut_at: Timestamp,
+    /// Counts its changes; 0 before the first.
+    pub version: u64,
+}
+
+/// A business day about to be closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// The day.
+    pub business_day: Day,
+    /// Its first moment, inclusive.
+    pub opened_at: Timestamp,
+    /// Its last moment, exclusive.
+    pub cut_at: Timestamp,
+    /// The calendar afterwards.
+    pub after: Calendar,
+}
+
+/// When a business day closes by itself.
+fn scheduled_cut(day: Day, zone: &TimeZone) -> Option<Timestamp> {
+    let moment = day.to_datetime(CLOSING_TIME).to_zoned(zone.clone()).ok()?;
+    Some(Timestamp::from_millis(moment.timestamp().as_millisecond()))
+}
+
+impl Calendar {
+    /// The calendar of an operator that never closed a day.
+    #[must_use]
+    pub fn new(operator: OperatorName) -> Self {
+        Self { operator, last_closed: None, last_cut_at: Timestamp::EPOCH, version: 0 }
+    }
+
+    /// The days that should be closed by now, oldest first: every day since the last whose closing time has passed.
+    #[must_use]
+    pub fn due(&self, now: Timestamp, zone: &TimeZone) -> Vec<Day> {
+        let today = now.day_in(zone);
+        let latest = if scheduled_cut(today, zone).is_some_and(|cut| cut <= now) {
+            Some(today)
+        } else {
+            today.checked_sub(1.day()).ok()
+        };
+        let Some(latest) = latest else { return vec![] };
+        let Some(last_closed) = self.last_closed else { return vec![latest] };
+        let mut days = Vec::new();
+        let mut next = last_closed.checked_add(1.day()).ok();
+        while let Some(day) = next.filter(|day| *day <= latest && days.len() < MOST_DAYS_PER_TICK) {
+            days.push(day);
+            next = day.checked_add(1.day()).ok();
+        }
+        days
+    }
+
+    /// Closes a day: at its closing time, or now if that is earlier.
+    ///
+    /// # Errors
+    /// [`Refusal::BusinessDayClosed`] for a day that is, [`Refusal::BusinessDayOpen`] for one that has not come.
+    pub fn close(&self, day: Day, now: Timestamp, zone: &TimeZone) -> Result<Slot, Refusal> {
+        let today = now.day_in(zone);
+        if day > today {
+            return Err(Refusal::BusinessDayOpen { today: today.to_string() });
+        }
+        if let Some(last_closed) = self.last_closed.filter(|last_closed| day <= *last_closed) {
+            return Err(Refusal::BusinessDayClosed { last_closed: last_closed.to_string() });
+        }
+        let cut_at = scheduled_cut(day, zone).map_or(now, |scheduled| scheduled.min(now)).max(self.last_cut_at);
+        let after = Self {
+            operator: self.operator.clone(),
+            last_closed: Some(day),
+            last_cut_at: cut_at,
+            version: self.version.saturating_add(1),
+        };
+        Ok(Slot { business_day: day, opened_at: self.last_cut_at, cut_at, after })
+    }
+}
+
+/// How far a settlement has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SettlementStatus {
+    /// The day is closed, the file is not there yet.
+    Building,
+    /// Booked, with its file.
+    Settled,
+}
+
+/// Control totals of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Totals {
+    /// Entries.
+    pub count: u64,
+    /// Cash that came from borrowers.
+    pub collected: Money,
+    /// Cash that went to borrowers.
+    pub disbursed: Money,
+    /// What the operator owes the partner; negative when the partner owes.
+    pub net: Money,
+}
+
+/// A file that lies in S3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoredFile {
+    /// Its key in the bucket.
+    pub key: String,
+    /// Digest of its bytes.
+    pub sha256: Sha256Hex,
+    /// How many they are.
+    pub bytes: u64,
+    /// A link to it, on answers that give one; never kept.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    /// How long the link works, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires_in: Option<u64>,
+}
+
+impl StoredFile {
+    /// The file with a link to it.
+    #[must_use]
+    pub fn linked(self, url: String, expires_in: u64) -> Self {
+        Self { url: Some(url), expires_in: Some(expires_in), ..self }
+    }
+}
+
+/// What is owed between operator and partner for one business day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Settlement {
+    /// Its id.
+    pub settlement_id: SettlementId,
+    /// The day.
+    #[schema(value_type = String, format = Date)]
+    pub business_day: Day,
+    /// With whom.
+    pub partner_id: PartnerName,
+    /// The money it is in.
+    pub currency: Currency,
+    /// How far it has come.
+    pub status: SettlementStatus,
+    /// First moment of its entries, inclusive.
+    pub opened_at: Timestamp,
+    /// Last moment, exclusive.
+    pub cut_at: Timestamp,
+    /// Control totals.
+    pub totals: Option<Totals>,
+    /// The transfer that booked it; none when nothing is owed.
+    pub transfer_id: Option<TransferId>,
+    /// Its file.
+    pub file: Option<StoredFile>,
+    /// Counts its changes, from 1.
+    pub version: u64,
+}
+
+impl Slot {
+    /// The settlement of this day with a partner, still without entries.
+    #[must_use]
+    pub fn settlement(&self, partner_id: &PartnerName, currency: Currency) -> Settlement {
+        let operator = self.after.operator.as_str().as_bytes();
+        let day = self.business_day.to_string();
+        let seed = [operator, partner_id.as_str().as_bytes(), day.as_bytes()];
+        Settlement {
+            settlement_id: SettlementId::mint(self.cut_at, &seed),
+            business_day: self.business_day,
+            partner_id: partner_id.clone(),
+            currency,
+            status: SettlementStatus::Building,
+            opened_at: self.opened_at,
+            cut_at: self.cut_at,
+            totals: None,
+            transfer_id: None,
+            file: None,
+            version: 1,
+        }
+    }
+}
+
+impl Settlement {
+    /// What ownership of it is decided on.
+    #[must_use]
+    pub fn belongings(&self) -> Belongings<'_> {
+        Belongings { partner: &self.partner_id, region: None, agent: None }
+    }
+
+    /// Where its file lies.
+    #[must_use]
+    pub fn file_key(&self, operator: &OperatorName) -> String {
+        format!("settlements/{operator}/{}/{}.csv", self.partner_id, self.business_day)
+    }
+
+    /// The settlement with its file, and the transfer that moves what is owed out of the control account.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the totals cannot be booked.
+    pub fn settle(
+        &self,
+        transfer_id: TransferId,
+        totals: Totals,
+        file: StoredFile,
+    ) -> Result<(Self, Option<Transfer>), Failed> {
+        let transfer = if totals.net.amount_minor == 0 {
+            None
+        } else {
+            let owed = totals.net.negated().map_err(Failed::fault)?;
+            let postings = vec![
+                Posting { account: Account::PartnerControl(self.partner_id.clone()), amount: totals.net },
+                Posting { account: Account::PartnerSettlement(self.partner_id.clone()), amount: owed },
+            ];
+            let subject = Subject { delivery_id: None, reference: Some(self.settlement_id.to_string()) };
+            Some(Transfer::new(transfer_id, TransferKind::Settlement, postings, subject).map_err(Failed::fault)?)
+        };
+        let after = Self {
+            status: SettlementStatus::Settled,
+            totals: Some(totals),
+            transfer_id: transfer.as_ref().map(|transfer| transfer.transfer_id().clone()),
+            file: Some(file),
+            version: self.version.saturating_add(1),
+            ..self.clone()
+        };
+        Ok((after, transfer))
+    }
+}
+
+/// The file of a settlement as it grows, entry by entry: a header, a line an entry, a last line of control totals.
+/// The same entries in the same order give the same bytes.
+#[derive(Debug)]
+pub struct SettlementFile {
+    rows: CsvRows,
+    currency: Currency,
+    count: u64,
+    collected_minor: i64,
+    disbursed_minor: i64,
+}
+
+impl SettlementFile {
+    /// An empty file in a currency.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the header cannot be written.
+    pub fn new(currency: Currency) -> Result<Self, Failed> {
+        let mut rows = CsvRows::new();
+        rows.push(&["line", "at", "transfer_id", "kind", "delivery_id", "reference", "amount_minor", "currency"])?;
+        Ok(Self { rows, currency, count: 0, collected_minor: 0, disbursed_minor: 0 })
+    }
+
+    /// Adds an entry of the partner's control account; entries that settle earlier days are not part of this one.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when a total does not fit, or the currency is another.
+    pub fn push(&mut self, entry: &Entry) -> Result<(), Failed> {
+        let beyond = || Failed::fault("the totals of a settlement are beyond what can be counted");
+        if entry.amount.currency != self.currency {
+            return Err(Failed::fault("an entry of another currency in a control account"));
+        }
+        let amount_minor = match entry.kind {
+            TransferKind::Collection => {
+                let collected = entry.amount.amount_minor.checked_neg().ok_or_else(beyond)?;
+                self.collected_minor = self.collected_minor.checked_add(collected).ok_or_else(beyond)?;
+                collected
+            }
+            TransferKind::Disbursement => {
+                let disbursed = entry.amount.amount_minor;
+                self.disbursed_minor = self.disbursed_minor.checked_add(disbursed).ok_or_else(beyond)?;
+                disbursed
+            }
+            TransferKind::FloatIssue | TransferKind::Settlement => return Ok(()),
+        };
+        self.count = self.count.checked_add(1).ok_or_else(beyond)?;
+        self.rows.push(&[
+            &self.count.to_string(),
+            &entry.at.to_string(),
+            entry.transfer_id.as_str(),
+            entry.kind.as_str(),
+            entry.subject.delivery_id.as_ref().map_or("", |id| id.as_str()),
+            &crate::export::text_cell(entry.subject.reference.as_deref().unwrap_or_default()),
+            &amount_minor.to_string(),
+            self.currency.code(),
+        ])
+    }
+
+    /// The bytes written since this was last asked.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.rows.take()
+    }
+
+    /// Bytes waiting to be taken.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.rows.waiting()
+    }
+
+    /// Writes the last line and gives the control totals.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the net does not fit.
+    pub fn close(&mut self) -> Result<Totals, Failed> {
+        let net_minor = self
+            .collected_minor
+            .checked_sub(self.disbursed_minor)
+            .ok_or_else(|| Failed::fault("the net of a settlement is beyond what can be counted"))?;
+        self.rows.push(&[
+            "TOTAL",
+            &self.count.to_string(),
+            &self.collected_minor.to_string(),
+            &self.disbursed_minor.to_string(),
+            &net_minor.to_string(),
+            self.currency.code(),
+            "",
+            "",
+        ])?;
+        Ok(Totals {
+            count: self.count,
+            collected: Money::new(self.collected_minor, self.currency),
+            disbursed: Money::new(self.disbursed_minor, self.currency),
+            net: Money::new(net_minor, self.currency),
+        })
+    }
+}
+
+/// A business day to be closed by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, garde::Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewSettlement {
+    /// The day, in the operator's zone.
+    #[garde(skip)]
+    #[schema(value_type = String, format = Date)]
+    pub business_day: Day,
+}
+
+/// A closed business day, as it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClosedDay {
+    /// The day.
+    #[schema(value_type = String, format = Date)]
+    pub business_day: Day,
+    /// First moment of its entries, inclusive.
+    pub opened_at: Timestamp,
+    /// Last moment, exclusive.
+    pub cut_at: Timestamp,
+    /// One settlement a partner.
+    pub items: Vec<Settlement>,
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn kolkata() -> TimeZone {
+        TimeZone::get("Asia/Kolkata").unwrap()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn calendar() -> Calendar {
+        Calendar::new("pennco".parse().unwrap())
+    }
+
+    fn entry(kind: TransferKind, amount_minor: i64, millis: i64) -> Entry {
+        let at = Timestamp::from_millis(millis);
+        Entry {
+            transfer_id: TransferId::mint(at, &[b"t"]),
+            kind,
+            at,
+            amount: Money::new(amount_minor, Currency::Inr),
+            subject: Subject { delivery_id: None, reference: Some("=BF-1".into()) },
+        }
+    }
+
+    #[test]
+    fn a_day_closes_at_half_past_eight_in_the_operators_zone() {
+        let evening = at("2026-11-21T15:00:00Z");
+        assert_eq!(calendar().due(evening, &kolkata()), [date(2026, 11, 21)], "15:00 UTC is 20:30 in Kolkata");
+        let before = at("2026-11-21T14:59:59Z");
+        assert_eq!(calendar().due(before, &kolkata()), [date(2026, 11, 20)]);
+    }
+
+    #[test]
+    fn missed_days_are_closed_each_in_turn_and_no_entry_falls_between_them() {
+        let now = at("2026-11-23T16:00:00Z");
+        let first = calendar().close(date(2026, 11, 20), now, &kolkata()).unwrap();
+        let due = first.after.due(now, &kolkata());
+        assert_eq!(due, [date(2026, 11, 21), date(2026, 11, 22), date(2026, 11, 23)]);
+        let mut slot = first;
+        for day in due {
+            let next = slot.after.close(day, now, &kolkata()).unwrap();
+            assert_eq!(next.opened_at, slot.cut_at);
+            assert!(next.cut_at > next.opened_at);
+            slot = next;
+        }
+        assert_eq!(slot.after.due(now, &kolkata()), []);
+    }
+
+    #[test]
+    fn a_day_that_is_closed_by_hand_is_cut_now_and_stays_closed() {
+        let noon = at("2026-11-21T06:30:00Z");
+        let slot = calendar().close(date(2026, 11, 21), noon, &kolkata()).unwrap();
+        assert_eq!(slot.cut_at, noon);
+        let again = slot.after.close(date(2026, 11, 21), at("2026-11-21T16:00:00Z"), &kolkata());
+        assert_eq!(again, Err(Refusal::BusinessDayClosed { last_closed: "2026-11-21".into() }));
+        let tomorrow = slot.after.close(date(2026, 11, 22), noon, &kolkata());
+        assert_eq!(tomorrow, Err(Refusal::BusinessDayOpen { today: "2026-11-21".into() }));
+    }
+
+    #[test]
+    fn the_file_lists_what_moved_and_ends_with_its_totals() {
+        let mut file = SettlementFile::new(Currency::Inr).unwrap();
+        file.push(&entry(TransferKind::Collection, -150_000, 1)).unwrap();
+        file.push(&entry(TransferKind::Settlement, 99, 2)).unwrap();
+        file.push(&entry(TransferKind::Disbursement, 50_000, 3)).unwrap();
+        let totals = file.close().unwrap();
+        assert_eq!((totals.count, totals.net.amount_minor), (2, 100_000));
+        let text = String::from_utf8(file.take()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert!(lines[1].contains(",collection,,'=BF-1,150000,INR"), "{}", lines[1]);
+        assert_eq!(lines[3], "TOTAL,2,150000,50000,100000,INR,,");
+    }
+
+    #[test]
+    fn what_is_owed_leaves_the_control_account_and_nothing_moves_when_nothing_is() {
+        let slot = calendar().close(date(2026, 11, 21), at("2026-11-21T06:30:00Z"), &kolkata()).unwrap();
+        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
+        let inr = |minor| Money::new(minor, Currency::Inr);
+        let file = StoredFile { key: "k".into(), sha256: Sha256Hex::of(b""), bytes: 0, url: None, expires_in: None };
+        let id = || TransferId::mint(Timestamp::EPOCH, &[b"s"]);
+        let totals = Totals { count: 1, collected: inr(10), disbursed: inr(30), net: inr(-20) };
+        let (after, transfer) = settlement.settle(id(), totals, file.clone()).unwrap();
+        let sides: Vec<_> =
+            transfer.unwrap().postings().iter().map(|side| (side.account.kind(), side.amount.amount_minor)).collect();
+        assert_eq!(sides, [("partner_control", -20), ("partner_settlement", 20)]);
+        assert_eq!(after.status, SettlementStatus::Settled);
+        let nothing = Totals { count: 0, collected: inr(0), disbursed: inr(0), net: inr(0) };
+        assert_eq!(settlement.settle(id(), nothing, file).unwrap().1, None);
+    }
+}

@@ -1,0 +1,300 @@
+//! The HTTP door: one call, one answer. Who asks, what they ask and what went wrong is settled here, once for all routes.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use domain::{
+    Command, Failed, Flaw, Timestamp,
+    access::{Kind, Route},
+    command::Fingerprint,
+    problem::{Problem, retry_after_seconds},
+};
+use garde::Validate;
+use lambda_http::{
+    Body, Error, Request, RequestExt, Response,
+    aws_lambda_events::apigw::ApiGatewayProxyRequestContext,
+    http::{HeaderValue, header},
+    request::RequestContext,
+    service_fn,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use store::Answer;
+
+use crate::{
+    body,
+    call::{Call, OpenCall, Parameters},
+    log, query,
+    token::Verifier,
+};
+
+/// Times that a call is decided anew when what it loaded has moved, or others were writing the same.
+const MOST_ATTEMPTS: u32 = 5;
+/// The first pause before a call is decided anew; it doubles. Together 0.3 s, far below the gateway's patience.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Longest `Idempotency-Key`.
+const MOST_KEY_CHARS: usize = 255;
+
+/// Serves a route until the process ends.
+///
+/// # Errors
+/// When the Lambda runtime cannot be reached.
+pub async fn serve<C, H, Fut, P, B, Q, T>(
+    route: &'static Route,
+    verifier: Verifier,
+    handle: H,
+    capability: C,
+) -> Result<(), Error>
+where
+    C: Send + Sync + 'static,
+    H: Fn(&'static C, Call<P, B, Q>) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Answer<T>, Failed>> + Send,
+    P: Parameters + Clone + Send,
+    B: DeserializeOwned + Serialize + Validate<Context = ()> + Clone + Send,
+    Q: DeserializeOwned + Clone + Send,
+{
+    // One for the life of the process: every call borrows it.
+    let capability: &'static C = Box::leak(Box::new(capability));
+    let (handle, verifier) = (&handle, &verifier);
+    lambda_http::run(service_fn(move |request: Request| async move {
+        Ok::<_, Error>(answer(route, verifier, handle, capability, request).await)
+    }))
+    .await
+}
+
+/// Serves a route that is open to all.
+///
+/// # Errors
+/// When the Lambda runtime cannot be reached.
+pub async fn serve_open<C, H, Fut, B, T>(route: &'static Route, handle: H, capability: C) -> Result<(), Error>
+where
+    C: Send + Sync + 'static,
+    H: Fn(&'static C, OpenCall<B>) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Answer<T>, Failed>> + Send,
+    B: DeserializeOwned + Validate<Context = ()> + Send,
+{
+    let capability: &'static C = Box::leak(Box::new(capability));
+    let handle = &handle;
+    lambda_http::run(service_fn(move |request: Request| async move {
+        Ok::<_, Error>(answer_open(route, handle, capability, request).await)
+    }))
+    .await
+}
+
+/// Answers one call: what [`serve`] does with each, and what tests call in process.
+pub async fn answer<'a, C, H, Fut, P, B, Q, T>(
+    route: &'static Route,
+    verifier: &Verifier,
+    handle: &H,
+    capability: &'a C,
+    request: Request,
+) -> Response<Body>
+where
+    H: Fn(&'a C, Call<P, B, Q>) -> Fut,
+    Fut: Future<Output = Result<Answer<T>, Failed>>,
+    P: Parameters + Clone,
+    B: DeserializeOwned + Serialize + Validate<Context = ()> + Clone,
+    Q: DeserializeOwned + Clone,
+{
+    let arrival = Arrival::of(&request);
+    let given = match open(route, verifier, &request, &arrival) {
+        Ok(call) => {
+            let subject = call.caller.subject.clone();
+            let operator = call.caller.operator.clone();
+            let given = decide(handle, capability, call).await;
+            log::call(route.function, &arrival.request_id, operator.as_str(), &subject, &given);
+            given
+        }
+        Err(failed) => {
+            let given = Err(failed);
+            log::call(route.function, &arrival.request_id, "-", "-", &given);
+            given
+        }
+    };
+    respond(given, &arrival)
+}
+
+/// Answers one call to an open route.
+pub async fn answer_open<'a, C, H, Fut, B, T>(
+    route: &'static Route,
+    handle: &H,
+    capability: &'a C,
+    request: Request,
+) -> Response<Body>
+where
+    H: Fn(&'a C, OpenCall<B>) -> Fut,
+    Fut: Future<Output = Result<Answer<T>, Failed>>,
+    B: DeserializeOwned + Validate<Context = ()>,
+{
+    let arrival = Arrival::of(&request);
+    let given = match body::read(content_type(&request), request.body()) {
+        Ok(body) => {
+            let request_id = arrival.request_id.clone();
+            handle(capability, OpenCall { body, at: arrival.at, request_id }).await
+        }
+        Err(failed) => Err(failed),
+    };
+    log::call(route.function, &arrival.request_id, "-", "-", &given);
+    respond(given, &arrival)
+}
+
+/// Decides a call, and anew when what it loaded has moved before it was written.
+async fn decide<'a, C, H, Fut, P, B, Q, T>(
+    handle: &H,
+    capability: &'a C,
+    call: Call<P, B, Q>,
+) -> Result<Answer<T>, Failed>
+where
+    H: Fn(&'a C, Call<P, B, Q>) -> Fut,
+    Fut: Future<Output = Result<Answer<T>, Failed>>,
+    P: Clone,
+    B: Clone,
+    Q: Clone,
+{
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..MOST_ATTEMPTS {
+        match handle(capability, call.clone()).await {
+            Err(Failed::Moved | Failed::InProgress) => {
+                tokio::time::sleep(pause).await;
+                pause = pause.saturating_mul(2);
+            }
+            given => return given,
+        }
+    }
+    handle(capability, call).await
+}
+
+/// What is known of a request before it is understood.
+struct Arrival {
+    at: Timestamp,
+    request_id: String,
+    path: String,
+    link_base: String,
+}
+
+impl Arrival {
+    fn of(request: &Request) -> Self {
+        let context = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => context.clone(),
+            Some(_) | None => ApiGatewayProxyRequestContext::default(),
+        };
+        let path = context.path.clone().unwrap_or_else(|| request.uri().path().to_owned());
+        // The stage stands in front of the path as the gateway got it; a problem's instance is the path of the API.
+        let stage = format!("/{}/", context.stage.as_deref().unwrap_or_default());
+        let path = path.strip_prefix(&stage).map_or(path.clone(), |rest| format!("/{rest}"));
+        let request_id = context.request_id.clone().unwrap_or_default();
+        let at = Timestamp::from_millis(context.request_time_epoch);
+        Self { at, request_id, link_base: path.clone(), path }
+    }
+}
+
+fn content_type(request: &Request) -> Option<&str> {
+    request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
+}
+
+/// Understands a request: who, what, whether they may, under which key.
+fn open<P, B, Q>(
+    route: &'static Route,
+    verifier: &Verifier,
+    request: &Request,
+    arrival: &Arrival,
+) -> Result<Call<P, B, Q>, Failed>
+where
+    P: Parameters,
+    B: DeserializeOwned + Serialize + Validate<Context = ()>,
+    Q: DeserializeOwned,
+{
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let caller = verifier.caller(authorization, arrival.at)?;
+    if !route.admits(caller.role) {
+        return Err(Failed::Forbidden);
+    }
+    let pairs = request
+        .query_string_parameters_ref()
+        .map(|pairs| pairs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        .unwrap_or_default();
+    let (query, page) = query::read(pairs, route.kind == Kind::List)?;
+    let parameters: BTreeMap<String, String> = request
+        .path_parameters_ref()
+        .map(|pairs| pairs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        .unwrap_or_default();
+    let path = P::read(&parameters)?;
+    let body: B = match route.kind {
+        Kind::Query | Kind::List => body::parse(b"{}")?,
+        Kind::Public | Kind::Command | Kind::NaturalCommand => body::read(content_type(request), request.body())?,
+    };
+    let key = match route.kind {
+        Kind::Command => idempotency_key(request)?,
+        Kind::Public | Kind::Query | Kind::List | Kind::NaturalCommand => arrival.request_id.clone(),
+    };
+    let fingerprint = Fingerprint::of(&parameters, &body).map_err(Failed::fault)?;
+    let (request_id, instance) = (arrival.request_id.clone(), arrival.path.clone());
+    let command = Command::of_request(&caller, route, key, fingerprint, arrival.at, request_id, instance);
+    Ok(Call { caller, path, body, query, page, at: arrival.at, command })
+}
+
+fn idempotency_key(request: &Request) -> Result<String, Failed> {
+    let mut keys = request.headers().get_all("idempotency-key").iter();
+    let flaw = |code, detail: &str| {
+        let flaw = Flaw::new("Idempotency-Key", code, detail);
+        Failed::malformed(
+            flaw.with_hint("send a new key, such as a UUID, with each new command, and the same key with each retry"),
+        )
+    };
+    let key =
+        keys.next().ok_or_else(|| flaw("missing_idempotency_key", "a command needs an Idempotency-Key header"))?;
+    let key = key.to_str().unwrap_or_default();
+    let allowed = (1..=MOST_KEY_CHARS).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b'!'..=b'~'));
+    if !allowed || keys.next().is_some() {
+        let detail = "must be one header of 1 to 255 printable ASCII characters without spaces";
+        return Err(flaw("invalid_idempotency_key", detail));
+    }
+    Ok(key.to_owned())
+}
+
+fn respond<T>(given: Result<Answer<T>, Failed>, arrival: &Arrival) -> Response<Body> {
+    let mut response = match given {
+        Ok(answer) => {
+            let mut response = Response::new(Body::Text(answer.body));
+            set_status(&mut response, answer.status);
+            let kind = if answer.status < 400 { "application/json" } else { "application/problem+json" };
+            set(&mut response, "content-type", kind);
+            if answer.replayed {
+                set(&mut response, "idempotent-replayed", "true");
+            }
+            if let Some(version) = answer.version {
+                set(&mut response, "etag", &format!("\"{version}\""));
+            }
+            if let Some(cursor) = answer.next_cursor {
+                set(&mut response, "link", &format!("<{}?cursor={cursor}>; rel=\"next\"", arrival.link_base));
+            }
+            response
+        }
+        Err(failed) => {
+            let problem = Problem::of(&failed, &arrival.path, &arrival.request_id);
+            let mut response = Response::new(Body::Text(problem.to_json().unwrap_or_default()));
+            set_status(&mut response, problem.status);
+            set(&mut response, "content-type", "application/problem+json");
+            if let Some(seconds) = retry_after_seconds(&failed) {
+                set(&mut response, "retry-after", &seconds.to_string());
+            }
+            if problem.status == 401 {
+                set(&mut response, "www-authenticate", "Bearer");
+            }
+            response
+        }
+    };
+    set(&mut response, "x-request-id", &arrival.request_id);
+    set(&mut response, "cache-control", "no-store");
+    response
+}
+
+fn set_status(response: &mut Response<Body>, status: u16) {
+    if let Ok(status) = lambda_http::http::StatusCode::from_u16(status) {
+        *response.status_mut() = status;
+    }
+}
+
+fn set(response: &mut Response<Body>, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}

@@ -1,0 +1,218 @@
+//! A commit: the one way anything changes. The commit record, the aggregates, the entries and the balances are one
+//! transaction, so that after a crash either nothing happened or everything did and the answer is stored.
+
+use aws_sdk_dynamodb::{
+    error::SdkError, operation::transact_write_items::TransactWriteItemsError, types::CancellationReason,
+};
+use domain::{
+    Command, Event, Failed, OperatorName, Timestamp,
+    ledger::{Entry, Transfer},
+    problem::Problem,
+};
+use serde::Serialize;
+
+use crate::{
+    answer::Answer,
+    keys,
+    table::{Item, Lost, Table, Write, unreachable_table},
+};
+
+/// How long a repeat gets the first answer, in seconds: 400 days. Natural keys hold for ever beyond that.
+const KEPT_SECONDS: i64 = 400 * 86_400;
+
+/// An accepted command: what it answers, what it reports, what it writes.
+pub(crate) struct Accepted<T> {
+    pub(crate) status: u16,
+    pub(crate) answer: T,
+    /// The aggregate it is about, for the audit row.
+    pub(crate) subject: String,
+    pub(crate) events: Vec<Event>,
+    pub(crate) writes: Vec<Write>,
+}
+
+impl Table {
+    /// Makes a decision true, once: writes it with its answer, or gives the answer that the same command got before.
+    ///
+    /// A refusal by a rule is an answer too and is kept; any other failure is passed on and leaves nothing behind.
+    ///
+    /// # Errors
+    /// [`Failed::KeyReused`] when the key was used for another request, [`Failed::Moved`] when what was loaded has
+    /// changed, [`Failed::InProgress`] while others write the same items.
+    pub(crate) async fn commit<T: Serialize>(
+        &self,
+        command: &Command,
+        decided: Result<Accepted<T>, Failed>,
+    ) -> Result<Answer<T>, Failed> {
+        let refusal = match decided {
+            Ok(accepted) => {
+                let body = serde_json::to_string(&accepted.answer).map_err(Failed::fault)?;
+                let record = record(command, accepted.status, &body, &accepted.subject, &accepted.events)?;
+                match self.transact(command, record, accepted.writes).await? {
+                    Transacted::Done => return Ok(Answer::kept(accepted.status, body, false)),
+                    Transacted::Before(answer) => return Ok(answer),
+                    Transacted::Refused(refusal) => refusal,
+                }
+            }
+            Err(Failed::Refused(refusal)) => refusal,
+            Err(failed) => return Err(failed),
+        };
+        let status = refusal.status();
+        let problem = Problem::of(&Failed::Refused(refusal), &command.instance, &command.request_id);
+        let body = problem.to_json().map_err(Failed::fault)?;
+        let record = record(command, status, &body, "", &[])?;
+        match self.transact(command, record, vec![]).await? {
+            Transacted::Done => Ok(Answer::kept(status, body, false)),
+            Transacted::Before(answer) => Ok(answer),
+            Transacted::Refused(_) => Err(Failed::fault("a transaction without limits was refused by one")),
+        }
+    }
+
+    async fn transact<T>(&self, command: &Command, record: Item, writes: Vec<Write>) -> Result<Transacted<T>, Failed> {
+        let (items, meanings): (Vec<_>, Vec<_>) = std::iter::once(self.create(record, Lost::Moved)?)
+            .chain(writes)
+            .map(|write| (write.item, write.lost))
+            .unzip();
+        let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
+        let Err(error) = sent else { return Ok(Transacted::Done) };
+        let Some(reasons) = cancellation(&error) else { return Err(not_committed(error)) };
+        let failed_check = |code: Option<&str>| code == Some("ConditionalCheckFailed");
+        if let Some(first) = reasons.first().filter(|reason| failed_check(reason.code())) {
+            let before = first.item().map(|item| Item::from(item.clone())).unwrap_or_default();
+            return answered_before(command, &before).map(Transacted::Before);
+        }
+        for (reason, lost) in reasons.iter().zip(meanings) {
+            if failed_check(reason.code()) {
+                return match lost {
+                    Lost::Moved => Err(Failed::Moved),
+                    Lost::Refused(refusal) => Ok(Transacted::Refused(refusal)),
+                    Lost::Taken(refusal) => {
+                        let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
+                        Ok(Transacted::Refused(refusal(before.text("holder").unwrap_or_default().to_owned())))
+                    }
+                };
+            }
+        }
+        if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+            return Err(Failed::InProgress);
+        }
+        let passes = |code: &str| matches!(code, "ThrottlingError" | "ProvisionedThroughputExceeded");
+        if reasons.iter().filter_map(|reason| reason.code()).any(passes) {
+            return Err(Failed::Later(Box::new(error)));
+        }
+        Err(Failed::Fault(Box::new(error)))
+    }
+
+    /// The entries and balances of a transfer.
+    pub(crate) fn book(
+        &self,
+        operator: &OperatorName,
+        transfer: &Transfer,
+        at: Timestamp,
+    ) -> Result<Vec<Write>, Failed> {
+        let mut writes = self.entries(operator, transfer, at)?;
+        for posting in transfer.postings() {
+            writes.push(self.post(operator, &posting.account, transfer.transfer_id(), posting.amount)?);
+        }
+        Ok(writes)
+    }
+
+    /// A transfer into a capped account that the same transaction opens with the amount already in it:
+    /// one item cannot be written twice in a transaction.
+    pub(crate) fn issue(
+        &self,
+        operator: &OperatorName,
+        transfer: &Transfer,
+        at: Timestamp,
+    ) -> Result<Vec<Write>, Failed> {
+        let mut writes = self.entries(operator, transfer, at)?;
+        for posting in transfer.postings().iter().filter(|posting| !posting.account.is_capped()) {
+            writes.push(self.post(operator, &posting.account, transfer.transfer_id(), posting.amount)?);
+        }
+        Ok(writes)
+    }
+
+    fn entries(&self, operator: &OperatorName, transfer: &Transfer, at: Timestamp) -> Result<Vec<Write>, Failed> {
+        transfer
+            .postings()
+            .iter()
+            .map(|posting| {
+                let entry = Entry {
+                    transfer_id: transfer.transfer_id().clone(),
+                    kind: transfer.kind(),
+                    at,
+                    amount: posting.amount,
+                    subject: transfer.subject().clone(),
+                };
+                let key = keys::entry(operator, &posting.account, at, transfer.transfer_id());
+                self.append(Item::of(&key, &entry)?)
+            })
+            .collect()
+    }
+}
+
+/// Why a transaction was cancelled, item by item; nothing when it was not cancelled but something else went wrong.
+pub(crate) fn cancellation<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<&[CancellationReason]> {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            Some(cancelled.cancellation_reasons())
+        }
+        Some(_) | None => None,
+    }
+}
+
+/// What it means that a transaction neither went through nor was cancelled.
+fn not_committed<R>(error: SdkError<TransactWriteItemsError, R>) -> Failed
+where
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let in_progress =
+        error.as_service_error().is_some_and(TransactWriteItemsError::is_transaction_in_progress_exception);
+    if in_progress { Failed::InProgress } else { unreachable_table(error) }
+}
+
+/// What became of a transaction.
+enum Transacted<T> {
+    /// It is true now.
+    Done,
+    /// It was decided before.
+    Before(Answer<T>),
+    /// A limit says no; nothing was written.
+    Refused(domain::Refusal),
+}
+
+/// The commit record: idempotency record, receipt, audit row and outbox message in one item.
+fn record(command: &Command, status: u16, body: &str, subject: &str, events: &[Event]) -> Result<Item, Failed> {
+    let record = Item::of(&keys::commit(command), &())?
+        .with("at", command.at.to_string())
+        .with("role", &command.role)
+        .with_number("status", i64::from(status))
+        .with("body", body)
+        .with("subject", subject)
+        .with("fingerprint", &command.fingerprint.whole)
+        .with("leaves", &command.fingerprint.leaves)
+        .with("request_id", &command.request_id)
+        .with_number("expires", command.at.as_seconds().saturating_add(KEPT_SECONDS));
+    let Some(first) = events.first() else { return Ok(record) };
+    let row = keys::outbox_row(command.at, &first.event_id);
+    Ok(record.with("events", serde_json::to_string(events).map_err(Failed::fault)?).in_index(
+        keys::WORKLIST,
+        keys::outbox(&command.operator),
+        row,
+    ))
+}
+
+/// The answer that the same command got before. One that this very request got, seen again after a lost reply from
+/// the table, is no replay.
+fn answered_before<T>(command: &Command, before: &Item) -> Result<Answer<T>, Failed> {
+    let fingerprint = before.text("fingerprint").unwrap_or_default();
+    if fingerprint != command.fingerprint.whole {
+        let pointers = command.fingerprint.differences(before.text("leaves").unwrap_or_default());
+        return Err(Failed::KeyReused { pointers });
+    }
+    let status = before.number("status").and_then(|status| u16::try_from(status).ok());
+    let (Some(status), Some(body)) = (status, before.text("body")) else {
+        return Err(Failed::fault("a commit record without its answer"));
+    };
+    let own = before.text("request_id") == Some(command.request_id.as_str());
+    Ok(Answer::kept(status, body.to_owned(), !own))
+}

@@ -1,0 +1,186 @@
+//! Visits: planned, assigned, concluded, listed.
+
+use domain::{
+    AgentId, Command, Delivery as Visit, DeliveryId, Event, Failed, OperatorName, PartnerName, Refusal, RegionName,
+    delivery::{Concluded, DeliveryFilter, DeliverySummary, NewDelivery, Receipt},
+    event::Happened,
+    operator::Operator,
+};
+
+use crate::{
+    answer::{Answer, Page},
+    commit::Accepted,
+    cursor::{CursorKey, PageRequest},
+    keys,
+    table::{Item, Lost, Query, Range, Table, Write},
+};
+
+/// What may be done with visits.
+#[derive(Clone)]
+pub struct Deliveries {
+    table: Table,
+    cursors: CursorKey,
+}
+
+/// A visit as it lies in the table.
+pub(crate) fn item(operator: &OperatorName, visit: &Visit) -> Result<Item, Failed> {
+    let worklist = keys::worklist_of_deliveries(operator, &visit.region, visit.status.as_str());
+    let item = Item::of(&keys::delivery(operator, &visit.delivery_id), visit)?
+        .with("borrower_name", &visit.borrower.name)
+        .in_index(keys::WORKLIST, worklist, keys::worklist_delivery(visit.due, &visit.delivery_id));
+    Ok(match &visit.agent_id {
+        Some(agent) => {
+            item.in_index(keys::OWNER, keys::owner_agent_day(operator, agent, visit.due), visit.delivery_id.as_str())
+        }
+        None => item,
+    })
+}
+
+/// A new visit and its hold on the partner's reference; `holder` is whose reference it is.
+pub(crate) fn plan(table: &Table, operator: &OperatorName, visit: &Visit, holder: &str) -> Result<Vec<Write>, Failed> {
+    let reference = keys::reference(operator, &visit.partner_id, visit.kind, &visit.reference);
+    let reference = Item::of(&reference, &())?.with("holder", holder);
+    Ok(vec![
+        table.create(item(operator, visit)?, Lost::Moved)?,
+        table.create(reference, Lost::Taken(|existing_id| Refusal::AlreadyExists { existing_id }))?,
+    ])
+}
+
+impl Deliveries {
+    /// Visits in these tables.
+    #[must_use]
+    pub fn new(table: Table, cursors: CursorKey) -> Self {
+        Self { table, cursors }
+    }
+
+    /// A visit.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn get(&self, operator: &OperatorName, delivery_id: &DeliveryId) -> Result<Visit, Failed> {
+        self.table.get(&keys::delivery(operator, delivery_id)).await
+    }
+
+    /// The operator whose rules a new visit is checked by.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn operator(&self, operator: &OperatorName) -> Result<Operator, Failed> {
+        self.table.get(&keys::operator(operator)).await
+    }
+
+    /// Where an agent works.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is no such agent.
+    pub async fn agent_regions(&self, operator: &OperatorName, agent_id: &AgentId) -> Result<Vec<RegionName>, Failed> {
+        let agent: crate::directory::NewAgent = self.table.get(&keys::agent(operator, agent_id)).await?;
+        Ok(vec![agent.region])
+    }
+
+    /// Plans a visit.
+    ///
+    /// # Errors
+    /// As [`Table::commit`].
+    pub async fn create(
+        &self,
+        command: &Command,
+        new: &NewDelivery,
+        partner_id: PartnerName,
+    ) -> Result<Answer<Visit>, Failed> {
+        let visit = Visit::plan(command, new, partner_id);
+        let accepted = Accepted {
+            status: 201,
+            subject: visit.delivery_id.to_string(),
+            events: vec![self.event(command, Happened::DeliveryCreated, &visit)],
+            writes: plan(&self.table, &command.operator, &visit, visit.delivery_id.as_str())?,
+            answer: visit,
+        };
+        self.table.commit(command, Ok(accepted)).await
+    }
+
+    /// Gives a visit its agent.
+    ///
+    /// # Errors
+    /// As [`Table::commit`].
+    pub async fn assign(
+        &self,
+        command: &Command,
+        before: &Visit,
+        decided: Result<Visit, Refusal>,
+    ) -> Result<Answer<Visit>, Failed> {
+        let accepted = decided.map_err(Failed::from).and_then(|after| {
+            Ok(Accepted {
+                status: 200,
+                subject: after.delivery_id.to_string(),
+                events: vec![self.event(command, Happened::DeliveryAssigned, &after)],
+                writes: vec![self.table.replace(item(&command.operator, &after)?, before.version)?],
+                answer: after,
+            })
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// Concludes a visit: its outcome, its entries and its balances in one transaction.
+    ///
+    /// # Errors
+    /// As [`Table::commit`].
+    pub async fn conclude(
+        &self,
+        command: &Command,
+        before: &Visit,
+        decided: Result<Concluded, Failed>,
+    ) -> Result<Answer<Receipt>, Failed> {
+        let accepted = decided.and_then(|Concluded { after, receipt, transfer }| {
+            let mut writes = vec![self.table.replace(item(&command.operator, &after)?, before.version)?];
+            let happened = match &transfer {
+                Some(transfer) => {
+                    writes.extend(self.table.book(&command.operator, transfer, command.at)?);
+                    Happened::DeliveryConfirmed
+                }
+                None => Happened::DeliveryFailed,
+            };
+            Ok(Accepted {
+                status: 200,
+                subject: after.delivery_id.to_string(),
+                events: vec![self.event(command, happened, &after)],
+                writes,
+                answer: receipt,
+            })
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// A page of visits, by day: one query on one index.
+    ///
+    /// # Errors
+    /// [`Failed::Malformed`] for a limit or cursor that is not one.
+    pub async fn list(
+        &self,
+        operator: &OperatorName,
+        filter: &DeliveryFilter,
+        page: &PageRequest,
+    ) -> Result<Page<DeliverySummary>, Failed> {
+        let records = &self.table.names.records;
+        let query = match filter {
+            DeliveryFilter::Worklist { region, status, due } => {
+                let partition = keys::worklist_of_deliveries(operator, region, status.as_str());
+                let range = due.map_or(Range::All, |due| Range::Prefix(format!("{due}#")));
+                Query { range, ..Query::of_index(records, keys::WORKLIST, partition) }
+            }
+            DeliveryFilter::AgentDay { agent_id, due } => {
+                Query::of_index(records, keys::OWNER, keys::owner_agent_day(operator, agent_id, *due))
+            }
+        };
+        let scope = format!("{operator} {filter:?}");
+        let limit = Some(page.limit()?);
+        let after = self.cursors.open(&scope, page.cursor.as_deref())?;
+        let (items, last) = self.table.query(Query { limit, after, ..query }).await?;
+        let items = items.into_iter().map(Item::read).collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
+    }
+
+    fn event(&self, command: &Command, happened: Happened, visit: &Visit) -> Event {
+        Event::of(command, happened, visit.delivery_id.as_str(), Some(&visit.region))
+    }
+}

@@ -1,0 +1,195 @@
+//! The directory: operators, the people who can log in, the keys that tokens are checked by.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    AgentId, Command, Currency, Failed, Money, OperatorName, RegionName, Timestamp, TransferId,
+    ledger::{Account, Subject, Transfer, TransferKind},
+    operator::{Operator, User},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    answer::Answer,
+    commit::Accepted,
+    cursor::CursorKey,
+    keys,
+    table::{Item, Lost, Query, Table},
+};
+
+/// What may be done with the directory.
+#[derive(Clone)]
+pub struct Directory {
+    table: Table,
+}
+
+/// A field officer as they are taken on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAgent {
+    /// Their id.
+    pub agent_id: AgentId,
+    /// Their name.
+    pub name: String,
+    /// Where they work.
+    pub region: RegionName,
+    /// The most cash they may carry, in minor units.
+    pub cash_cap_minor: i64,
+    /// Of which currency.
+    pub currency: Currency,
+}
+
+/// An Ed25519 public key that tokens are checked by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// Names the key in a token's header.
+    pub kid: String,
+    /// The 32 bytes of the key, base64url without padding: the `x` of RFC 8037.
+    pub x: String,
+}
+
+/// Whom a function believes: read once, at boot.
+#[derive(Clone)]
+pub struct TrustAnchors {
+    /// Public keys by `kid`.
+    pub keys: BTreeMap<String, PublicKey>,
+    /// The key that signs cursors.
+    pub cursors: CursorKey,
+}
+
+impl Directory {
+    /// The directory in these tables.
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// The keys that tokens and cursors are checked by: one query.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when there are none yet.
+    pub async fn trust_anchors(&self) -> Result<TrustAnchors, Failed> {
+        let (items, _) = self.table.query(Query::of(&self.table.names.records, keys::platform_keys())).await?;
+        let mut cursors = None;
+        let mut public = BTreeMap::new();
+        for item in items {
+            if item.text("sk").is_some_and(|sk| sk.starts_with(keys::KEY_PREFIX)) {
+                let key: PublicKey = item.read()?;
+                public.insert(key.kid.clone(), key);
+            } else if let Some(secret) = item.bytes("secret") {
+                cursors = Some(CursorKey::new(secret.to_vec())?);
+            }
+        }
+        let cursors = cursors.ok_or_else(|| Failed::fault("no key for cursors yet: run `cargo xtask seed`"))?;
+        Ok(TrustAnchors { keys: public, cursors })
+    }
+
+    /// Makes a public key known.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn publish(&self, key: &PublicKey) -> Result<(), Failed> {
+        let item = Item::of(&keys::public_key(&key.kid), key)?;
+        self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await.map(|_| ())
+    }
+
+    /// Keeps the key that signs cursors, unless there is one.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn keep_cursor_key(&self, key: &CursorKey) -> Result<(), Failed> {
+        let item = Item::of(&keys::cursor_key(), &())?.with_bytes("secret", key.bytes());
+        self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await.map(|_| ())
+    }
+
+    /// Every operator's name.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn operators(&self) -> Result<Vec<OperatorName>, Failed> {
+        let (items, _) = self.table.query(Query::of(&self.table.names.records, keys::operators())).await?;
+        items.iter().filter_map(|item| item.text("sk")).map(|name| name.parse().map_err(Failed::fault)).collect()
+    }
+
+    /// An operator.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn operator(&self, operator: &OperatorName) -> Result<Operator, Failed> {
+        self.table.get(&keys::operator(operator)).await
+    }
+
+    /// Takes an operator on; one that is there stays as it is.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn create_operator(&self, operator: &Operator) -> Result<(), Failed> {
+        let item = Item::of(&keys::operator(&operator.operator), operator)?;
+        self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await?;
+        let row = Item::of(&keys::operator_row(&operator.operator), &())?;
+        self.table.put_if(&self.table.names.records, row, "attribute_not_exists(pk)").await.map(|_| ())
+    }
+
+    /// Somebody who can log in, if there is such a login.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn find_user(&self, operator: &OperatorName, login: &str) -> Result<Option<User>, Failed> {
+        self.table.find(&keys::user(operator, login)).await?.map(Item::read).transpose()
+    }
+
+    /// Lets somebody log in; one who can stays as they are.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn create_user(&self, operator: &OperatorName, user: &User) -> Result<(), Failed> {
+        let item = Item::of(&keys::user(operator, &user.login), user)?;
+        self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await.map(|_| ())
+    }
+
+    /// Takes an agent on and issues their opening cash from the vault: one commit under the agent's id, so that taking
+    /// them on twice issues it once.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn create_agent(
+        &self,
+        operator: &OperatorName,
+        agent: &NewAgent,
+        float: Money,
+        at: Timestamp,
+    ) -> Result<Answer<NewAgent>, Failed> {
+        let command = Command::of_job(operator.clone(), "agent-create", agent.agent_id.as_str(), at, String::new());
+        let worklist = keys::worklist_of_agents(operator, &agent.region);
+        let item = Item::of(&keys::agent(operator, &agent.agent_id), agent)?.in_index(
+            keys::WORKLIST,
+            worklist,
+            keys::worklist_agent(&agent.name, &agent.agent_id),
+        );
+        let hand = Account::AgentCash(agent.agent_id.clone());
+        let headroom = agent
+            .cash_cap_minor
+            .checked_sub(float.amount_minor)
+            .ok_or_else(|| Failed::fault("an opening float beyond what can be counted"))?;
+        let balance = Item::of(&keys::balance(operator, &hand, 0), &())?
+            .with("currency", agent.currency.code())
+            .with_number("balance_minor", float.amount_minor)
+            .with_number("headroom_minor", headroom);
+        let mut writes = vec![self.table.create(item, Lost::Moved)?, self.table.create(balance, Lost::Moved)?];
+        if float.amount_minor != 0 {
+            let transfer_id = TransferId::mint(at, &command.seed());
+            let vault = Account::Vault(operator.clone());
+            let transfer =
+                Transfer::between(transfer_id, TransferKind::FloatIssue, vault, hand, float, Subject::default())
+                    .map_err(Failed::fault)?;
+            writes.extend(self.table.issue(operator, &transfer, at)?);
+        }
+        let accepted = Accepted {
+            status: 201,
+            answer: agent.clone(),
+            subject: agent.agent_id.to_string(),
+            events: vec![],
+            writes,
+        };
+        self.table.commit(&command, Ok(accepted)).await
+    }
+}

@@ -1,0 +1,124 @@
+//! Instructions to pay: made with their visit, compared with the bank.
+
+use domain::{
+    Command, Delivery, DisbursementId, Event, Failed, OperatorName, PartnerName, Refusal,
+    disbursement::{Disbursement, Instruction, NewDisbursement, Reconciled, ReconciliationOutcome},
+    event::Happened,
+    operator::Operator,
+};
+
+use crate::{
+    answer::Answer,
+    commit::Accepted,
+    deliveries, keys,
+    table::{Item, Lost, Table},
+};
+
+/// What may be done with instructions to pay.
+#[derive(Clone)]
+pub struct Disbursements {
+    table: Table,
+}
+
+impl Disbursements {
+    /// Instructions in these tables.
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// An instruction and the visit that carries it out.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn get(
+        &self,
+        operator: &OperatorName,
+        disbursement_id: &DisbursementId,
+    ) -> Result<(Instruction, Delivery), Failed> {
+        let instruction: Instruction = self.table.get(&keys::disbursement(operator, disbursement_id)).await?;
+        let visit = self.table.get(&keys::delivery(operator, &instruction.delivery_id)).await?;
+        Ok((instruction, visit))
+    }
+
+    /// The operator whose rules a new instruction is checked by.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn operator(&self, operator: &OperatorName) -> Result<Operator, Failed> {
+        self.table.get(&keys::operator(operator)).await
+    }
+
+    /// Takes an instruction and plans its visit.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn create(
+        &self,
+        command: &Command,
+        new: &NewDisbursement,
+        partner_id: PartnerName,
+    ) -> Result<Answer<Disbursement>, Failed> {
+        let (instruction, visit) = Instruction::plan(command, new, partner_id);
+        let id = instruction.disbursement_id.as_str();
+        let item = Item::of(&keys::disbursement(&command.operator, &instruction.disbursement_id), &instruction)?;
+        let mut writes = deliveries::plan(&self.table, &command.operator, &visit, id)?;
+        writes.push(self.table.create(item, Lost::Moved)?);
+        let accepted = Accepted {
+            status: 201,
+            answer: instruction.shown(&visit),
+            subject: id.to_owned(),
+            events: vec![
+                Event::of(command, Happened::DisbursementCreated, id, Some(&visit.region)),
+                Event::of(command, Happened::DeliveryCreated, visit.delivery_id.as_str(), Some(&visit.region)),
+            ],
+            writes,
+        };
+        self.table.commit(command, Ok(accepted)).await
+    }
+
+    /// Keeps what the bank said; a line that bears a disbursement out is taken for ever.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn reconcile(
+        &self,
+        command: &Command,
+        before: &Instruction,
+        visit: &Delivery,
+        decided: Result<Reconciled, Failed>,
+    ) -> Result<Answer<Disbursement>, Failed> {
+        let id = before.disbursement_id.as_str();
+        let accepted = decided.and_then(|reconciled| match reconciled {
+            Reconciled::Already => Ok(Accepted {
+                status: 200,
+                answer: before.shown(visit),
+                subject: id.to_owned(),
+                events: vec![],
+                writes: vec![],
+            }),
+            Reconciled::Now { after, outcome } => {
+                let item = Item::of(&keys::disbursement(&command.operator, &after.disbursement_id), &after)?;
+                let mut writes = vec![self.table.replace(item, before.version)?];
+                let happened = match outcome {
+                    ReconciliationOutcome::Reconciled => {
+                        let line = after.reconciliation.as_ref().map_or("", |said| said.bank_reference.as_str());
+                        let line = Item::of(&keys::bank_line(&command.operator, line), &())?.with("holder", id);
+                        let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });
+                        writes.push(self.table.create(line, taken)?);
+                        Happened::DisbursementReconciled
+                    }
+                    ReconciliationOutcome::Exception => Happened::DisbursementExcepted,
+                };
+                Ok(Accepted {
+                    status: 200,
+                    answer: after.shown(visit),
+                    subject: id.to_owned(),
+                    events: vec![Event::of(command, happened, id, Some(&after.region))],
+                    writes,
+                })
+            }
+        });
+        self.table.commit(command, accepted).await
+    }
+}

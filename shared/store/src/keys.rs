@@ -1,0 +1,207 @@
+//! Every key of every table: the data model.
+//!
+//! | table | pk | sk | what |
+//! |---|---|---|---|
+//! | records | `milepost#keys` | `key#{kid}`, `cursor` | public keys of tokens; the key that signs cursors |
+//! | records | `milepost#operators` | `{op}` | which operators there are |
+//! | records | `{op}#operator` | `operator` | zone, currency, regions, partners |
+//! | records | `{op}#user#{login}` | `user` | who can log in |
+//! | records | `{op}#session#{session}` | `session` | a login that can be refreshed |
+//! | records | `{op}#agent#{agent}` | `agent`, `position` | a field officer; where they were last |
+//! | records | `{op}#delivery#{delivery}` | `delivery` | a visit |
+//! | records | `{op}#disbursement#{disbursement}` | `disbursement` | an instruction |
+//! | records | `{op}#reference#{partner}#{kind}#{reference}` | `reference` | whose reference it is, for ever |
+//! | records | `{op}#bank_line#{utr}` | `bank_line` | which disbursement it settled, for ever |
+//! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
+//! | records | `{op}#calendar` | `calendar` | which business days are closed |
+//! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
+//! | records | `{op}#export#{export}` | `export` | a requested file |
+//! | records | `{op}#activity#{day}` | `{hour}#{region}` | how much happened |
+//! | records | `{op}#seen#{consumer}#{event}` | `seen` | a consumer's memory of an event |
+//! | records | `{op}#commit#{principal}#{route}#{key}` | `commit` | idempotency record, receipt, audit row, outbox message |
+//! | ledger | `{op}#{account}` | `{at}#{transfer}` | an entry |
+//! | tracks | `{op}#{agent}#{day}` | `{captured_at}#{batch}` | a location batch |
+//!
+//! | index of records | pk | sk | lists |
+//! |---|---|---|---|
+//! | worklist | `{op}#deliveries#{region}#{status}` | `{due}#{delivery}` | the desk's work |
+//! | worklist | `{op}#agents#{region}` | `{name}#{agent}` | a region's agents |
+//! | worklist | `{op}#settlements` | `{day}#{partner}` | settlements, by day |
+//! | worklist | `{op}#outbox` | `{at}#{event}` | commits whose events are not relayed yet |
+//! | owner | `{op}#{agent}#{due}` | `{delivery}` | an agent's day |
+//! | owner | `{op}#{partner}#settlements` | `{day}` | a partner's settlements |
+
+use domain::{
+    AgentId, BatchId, Command, Day, DeliveryId, DisbursementId, EventId, ExportId, OperatorName, PartnerName,
+    RegionName, SettlementId, Timestamp, TransferId, delivery::DeliveryKind, ledger::Account,
+};
+
+/// Where an item lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+}
+
+/// Sort key of every commit record; the stream's filter looks for it.
+pub(crate) const COMMIT: &str = "commit";
+/// Prefix of the sort keys of public keys.
+pub(crate) const KEY_PREFIX: &str = "key#";
+/// Names of the index keys.
+pub(crate) const WORKLIST: &str = "worklist";
+pub(crate) const OWNER: &str = "owner";
+
+pub(crate) fn platform_keys() -> String {
+    "milepost#keys".to_owned()
+}
+
+pub(crate) fn public_key(kid: &str) -> Key {
+    Key::new(platform_keys(), format!("{KEY_PREFIX}{kid}"))
+}
+
+pub(crate) fn cursor_key() -> Key {
+    Key::new(platform_keys(), "cursor")
+}
+
+pub(crate) fn operators() -> String {
+    "milepost#operators".to_owned()
+}
+
+pub(crate) fn operator_row(operator: &OperatorName) -> Key {
+    Key::new(operators(), operator.as_str())
+}
+
+pub(crate) fn operator(operator: &OperatorName) -> Key {
+    Key::new(format!("{operator}#operator"), "operator")
+}
+
+pub(crate) fn user(operator: &OperatorName, login: &str) -> Key {
+    Key::new(format!("{operator}#user#{login}"), "user")
+}
+
+pub(crate) fn session(operator: &OperatorName, session: &str) -> Key {
+    Key::new(format!("{operator}#session#{session}"), "session")
+}
+
+pub(crate) fn agent(operator: &OperatorName, agent: &AgentId) -> Key {
+    Key::new(format!("{operator}#agent#{agent}"), "agent")
+}
+
+pub(crate) fn position(operator: &OperatorName, agent: &AgentId) -> Key {
+    Key::new(format!("{operator}#agent#{agent}"), "position")
+}
+
+pub(crate) fn delivery(operator: &OperatorName, delivery: &DeliveryId) -> Key {
+    Key::new(format!("{operator}#delivery#{delivery}"), "delivery")
+}
+
+pub(crate) fn disbursement(operator: &OperatorName, disbursement: &DisbursementId) -> Key {
+    Key::new(format!("{operator}#disbursement#{disbursement}"), "disbursement")
+}
+
+pub(crate) fn reference(operator: &OperatorName, partner: &PartnerName, kind: DeliveryKind, reference: &str) -> Key {
+    let kind = match kind {
+        DeliveryKind::Collection => "collection",
+        DeliveryKind::Disbursement => "disbursement",
+    };
+    Key::new(format!("{operator}#reference#{partner}#{kind}#{reference}"), "reference")
+}
+
+pub(crate) fn bank_line(operator: &OperatorName, bank_reference: &str) -> Key {
+    Key::new(format!("{operator}#bank_line#{}", bank_reference.to_ascii_uppercase()), "bank_line")
+}
+
+pub(crate) fn balance(operator: &OperatorName, account: &Account, shard: u8) -> Key {
+    Key::new(format!("{operator}#balance#{account}"), format!("{shard:02}"))
+}
+
+pub(crate) fn calendar(operator: &OperatorName) -> Key {
+    Key::new(format!("{operator}#calendar"), "calendar")
+}
+
+pub(crate) fn settlement(operator: &OperatorName, settlement: &SettlementId) -> Key {
+    Key::new(format!("{operator}#settlement#{settlement}"), "settlement")
+}
+
+pub(crate) fn export(operator: &OperatorName, export: &ExportId) -> Key {
+    Key::new(format!("{operator}#export#{export}"), "export")
+}
+
+pub(crate) fn activity_day(operator: &OperatorName, day: Day) -> String {
+    format!("{operator}#activity#{day}")
+}
+
+pub(crate) fn activity(operator: &OperatorName, day: Day, hour: &str, region: &str) -> Key {
+    Key::new(activity_day(operator, day), format!("{hour}#{region}"))
+}
+
+pub(crate) fn seen(operator: &OperatorName, consumer: &str, event: &EventId) -> Key {
+    Key::new(format!("{operator}#seen#{consumer}#{event}"), "seen")
+}
+
+pub(crate) fn commit(command: &Command) -> Key {
+    let Command { operator, principal, route, key, .. } = command;
+    Key::new(format!("{operator}#commit#{principal}#{route}#{key}"), COMMIT)
+}
+
+pub(crate) fn ledger(operator: &OperatorName, account: &Account) -> String {
+    format!("{operator}#{account}")
+}
+
+pub(crate) fn entry(operator: &OperatorName, account: &Account, at: Timestamp, transfer: &TransferId) -> Key {
+    Key::new(ledger(operator, account), format!("{at}#{transfer}"))
+}
+
+pub(crate) fn track_day(operator: &OperatorName, agent: &AgentId, day: Day) -> String {
+    format!("{operator}#{agent}#{day}")
+}
+
+pub(crate) fn batch(operator: &OperatorName, agent: &AgentId, captured_at: Timestamp, batch: &BatchId) -> Key {
+    Key::new(track_day(operator, agent, captured_at.utc_day()), format!("{captured_at}#{batch}"))
+}
+
+pub(crate) fn worklist_of_deliveries(operator: &OperatorName, region: &RegionName, status: &str) -> String {
+    format!("{operator}#deliveries#{region}#{status}")
+}
+
+pub(crate) fn worklist_delivery(due: Day, delivery: &DeliveryId) -> String {
+    format!("{due}#{delivery}")
+}
+
+pub(crate) fn worklist_of_agents(operator: &OperatorName, region: &RegionName) -> String {
+    format!("{operator}#agents#{region}")
+}
+
+pub(crate) fn worklist_agent(name: &str, agent: &AgentId) -> String {
+    format!("{name}#{agent}")
+}
+
+pub(crate) fn worklist_of_settlements(operator: &OperatorName) -> String {
+    format!("{operator}#settlements")
+}
+
+pub(crate) fn worklist_settlement(day: Day, partner: &PartnerName) -> String {
+    format!("{day}#{partner}")
+}
+
+pub(crate) fn outbox(operator: &OperatorName) -> String {
+    format!("{operator}#outbox")
+}
+
+pub(crate) fn outbox_row(at: Timestamp, event: &EventId) -> String {
+    format!("{at}#{event}")
+}
+
+pub(crate) fn owner_agent_day(operator: &OperatorName, agent: &AgentId, due: Day) -> String {
+    format!("{operator}#{agent}#{due}")
+}
+
+pub(crate) fn owner_of_settlements(operator: &OperatorName, partner: &PartnerName) -> String {
+    format!("{operator}#{partner}#settlements")
+}

@@ -1,0 +1,41 @@
+//! Where decisions are kept: the only crate that names DynamoDB, SQS and S3.
+//!
+//! Each capability is what a function may touch; its IAM policy in `infra/template.yaml` says the same.
+//! Every change goes through [`table::Table::commit`]: one transaction of the commit record, the aggregates on their
+//! versions, the ledger entries, and the balances on their limits.
+
+mod accounts;
+mod activities;
+mod agents;
+mod answer;
+mod commit;
+mod cursor;
+mod deliveries;
+mod directory;
+mod disbursements;
+mod exports;
+mod files;
+mod keys;
+mod outbox;
+mod queues;
+mod sessions;
+mod settlements;
+pub mod table;
+mod tracks;
+
+pub use accounts::{Accounts, Statement};
+pub use activities::Activities;
+pub use agents::{AgentOnMap, Agents};
+pub use answer::{Answer, Page};
+pub use cursor::{CursorKey, PageRequest};
+pub use deliveries::Deliveries;
+pub use directory::{Directory, NewAgent, PublicKey, TrustAnchors};
+pub use disbursements::Disbursements;
+pub use exports::{ExportWriter, Exports};
+pub use files::{Files, LINK_SECONDS, Upload};
+pub use outbox::{Outbox, Relayed};
+pub use queues::{QueueUrls, Queues};
+pub use sessions::Sessions;
+pub use settlements::{SettlementFilter, SettlementWriter, Settlements};
+pub use table::{Table, TableNames};
+pub use tracks::{RecordedBatch, TrackBatch, Tracks};

@@ -1,0 +1,96 @@
+//! The outbox: commit records whose events have not reached their queues yet.
+
+use std::collections::HashMap;
+
+use domain::{Event, Failed, OperatorName, Timestamp};
+
+use crate::{
+    directory::Directory,
+    keys::{self, Key},
+    queues::Queues,
+    table::{Item, Query, Range, Table},
+};
+
+/// What may be done with the outbox.
+#[derive(Clone)]
+pub struct Outbox {
+    table: Table,
+    queues: Queues,
+}
+
+/// What a sweep found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relayed {
+    /// Commits whose events were older than the bound, now sent again.
+    pub commits: u64,
+    /// Age of the oldest of them, in seconds.
+    pub oldest_seconds: u64,
+}
+
+impl Outbox {
+    /// The outbox of these tables and queues.
+    #[must_use]
+    pub fn new(table: Table, queues: Queues) -> Self {
+        Self { table, queues }
+    }
+
+    /// Sends a commit's events to their queues, then takes the commit out of the outbox. Between the two a crash only
+    /// means that the events are sent again.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when queue or table does not answer.
+    pub async fn relay(&self, pk: &str, events: &str) -> Result<(), Failed> {
+        let events: Vec<Event> = serde_json::from_str(events).map_err(Failed::fault)?;
+        self.queues.send(&events).await?;
+        let key = Key { pk: pk.to_owned(), sk: keys::COMMIT.to_owned() };
+        let update = "REMOVE worklist_pk, worklist_sk";
+        self.table.update_if(key, update, "attribute_exists(pk)", HashMap::new()).await.map(|_| ())
+    }
+
+    /// Sends again what every operator's outbox has kept longer than the bound.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when queue or table does not answer.
+    pub async fn sweep(&self, now: Timestamp, bound_seconds: i64) -> Result<Relayed, Failed> {
+        let mut found = Relayed { commits: 0, oldest_seconds: 0 };
+        for operator in Directory::new(self.table.clone()).operators().await? {
+            self.sweep_operator(&operator, now, bound_seconds, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn sweep_operator(
+        &self,
+        operator: &OperatorName,
+        now: Timestamp,
+        bound_seconds: i64,
+        found: &mut Relayed,
+    ) -> Result<(), Failed> {
+        let oldest = Timestamp::EPOCH.to_string();
+        let youngest = now.plus_seconds(bound_seconds.saturating_neg()).to_string();
+        let mut after = None;
+        loop {
+            let query = Query::of_index(&self.table.names.records, keys::WORKLIST, keys::outbox(operator));
+            let range = Range::Between(oldest.clone(), youngest.clone());
+            let (rows, last) = self.table.query(Query { range, after, ..query }).await?;
+            for row in rows {
+                let (Some(pk), Some(sk)) = (row.text("pk"), row.text("sk")) else { continue };
+                let commit = self.table.find(&Key { pk: pk.to_owned(), sk: sk.to_owned() }).await?;
+                let Some(events) = commit.as_ref().and_then(|commit| commit.text("events")) else { continue };
+                self.relay(pk, events).await?;
+                found.commits = found.commits.saturating_add(1);
+                found.oldest_seconds = found.oldest_seconds.max(age_seconds(&row, now));
+            }
+            after = last;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// How long a commit has been in the outbox.
+fn age_seconds(row: &Item, now: Timestamp) -> u64 {
+    let since = row.text("worklist_sk").and_then(|sk| sk.split('#').next()).and_then(|at| at.parse().ok());
+    since.map_or(0, |since: Timestamp| now.millis_since(since).div_euclid(1000).unsigned_abs())
+}

@@ -1,0 +1,278 @@
+//! Settlements: days closed once, entries folded, files written, what is owed booked.
+
+use domain::{
+    Command, Day, Event, Failed, OperatorName, PartnerName, Refusal, SettlementId, Timestamp, TransferId,
+    event::Happened,
+    ledger::{Account, Entry},
+    operator::Operator,
+    settlement::{Calendar, ClosedDay, Settlement, SettlementFile, Slot},
+};
+
+use crate::{
+    answer::{Answer, Page},
+    commit::Accepted,
+    cursor::{CursorKey, PageRequest},
+    files::Files,
+    keys::{self, Key},
+    table::{Direction, Item, Lost, Query, Range, Table, between_times},
+};
+
+/// What may be done with settlements.
+#[derive(Clone)]
+pub struct Settlements {
+    table: Table,
+    cursors: CursorKey,
+}
+
+/// Settlements and the bucket their files go to.
+#[derive(Clone)]
+pub struct SettlementWriter {
+    table: Table,
+    files: Files,
+}
+
+/// Which settlements a list shows.
+#[derive(Debug, Clone)]
+pub struct SettlementFilter {
+    /// A partner's own, or all of the operator.
+    pub partner_id: Option<PartnerName>,
+    /// Of one day, or of all.
+    pub business_day: Option<Day>,
+}
+
+fn item(operator: &OperatorName, settlement: &Settlement) -> Result<Item, Failed> {
+    let key = keys::settlement(operator, &settlement.settlement_id);
+    let worklist = keys::worklist_settlement(settlement.business_day, &settlement.partner_id);
+    Ok(Item::of(&key, settlement)?
+        .in_index(keys::WORKLIST, keys::worklist_of_settlements(operator), worklist)
+        .in_index(
+            keys::OWNER,
+            keys::owner_of_settlements(operator, &settlement.partner_id),
+            settlement.business_day.to_string(),
+        ))
+}
+
+impl Settlements {
+    /// Settlements in these tables.
+    #[must_use]
+    pub fn new(table: Table, cursors: CursorKey) -> Self {
+        Self { table, cursors }
+    }
+
+    /// Which days of an operator are closed, and its rules.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is no such operator.
+    pub async fn calendar(&self, operator: &OperatorName) -> Result<(Operator, Calendar), Failed> {
+        let known: Operator = self.table.get(&keys::operator(operator)).await?;
+        let calendar = self.table.find(&keys::calendar(operator)).await?.map(Item::read).transpose()?;
+        Ok((known, calendar.unwrap_or_else(|| Calendar::new(operator.clone()))))
+    }
+
+    /// Every operator.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn operators(&self) -> Result<Vec<OperatorName>, Failed> {
+        crate::directory::Directory::new(self.table.clone()).operators().await
+    }
+
+    /// Closes a day: the calendar moves on and each partner's settlement begins, in one transaction. Of two that close
+    /// the same day one wins, the other finds it closed.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn close(
+        &self,
+        command: &Command,
+        operator: &Operator,
+        before: &Calendar,
+        decided: Result<Slot, Refusal>,
+    ) -> Result<Answer<ClosedDay>, Failed> {
+        let accepted = decided.map_err(Failed::from).and_then(|slot| {
+            let calendar = Item::of(&keys::calendar(&operator.operator), &slot.after)?;
+            let mut writes = vec![if before.version == 0 {
+                self.table.create(calendar, Lost::Moved)?
+            } else {
+                self.table.replace(calendar, before.version)?
+            }];
+            let mut items = Vec::with_capacity(operator.partners.len());
+            let mut events = Vec::with_capacity(operator.partners.len());
+            for partner in &operator.partners {
+                let settlement = slot.settlement(partner, operator.currency);
+                writes.push(self.table.create(item(&operator.operator, &settlement)?, Lost::Moved)?);
+                let id = settlement.settlement_id.as_str();
+                let event = Event::of(command, Happened::SettlementRequested, id, None);
+                events.push(event.in_group(partner.as_str()));
+                items.push(settlement);
+            }
+            Ok(Accepted {
+                status: 202,
+                subject: slot.business_day.to_string(),
+                events,
+                writes,
+                answer: ClosedDay {
+                    business_day: slot.business_day,
+                    opened_at: slot.opened_at,
+                    cut_at: slot.cut_at,
+                    items,
+                },
+            })
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// Closes every day of an operator that is due by now, oldest first. A day that somebody else closes meanwhile is
+    /// closed: that is what was wanted.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn close_due(
+        &self,
+        job: &str,
+        name: &OperatorName,
+        now: Timestamp,
+        request_id: &str,
+    ) -> Result<(), Failed> {
+        let (operator, mut calendar) = self.calendar(name).await?;
+        let zone = operator.time_zone();
+        for day in calendar.due(now, &zone) {
+            let command = Command::of_job(name.clone(), job, &day.to_string(), now, request_id.to_owned());
+            let decided = calendar.close(day, now, &zone);
+            let after = decided.as_ref().map(|slot| slot.after.clone()).ok();
+            match self.close(&command, &operator, &calendar, decided).await {
+                Ok(_) => {}
+                Err(Failed::Moved) => return Ok(()),
+                Err(failed) => return Err(failed),
+            }
+            let Some(after) = after else { return Ok(()) };
+            calendar = after;
+        }
+        Ok(())
+    }
+
+    /// A settlement.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn get(&self, operator: &OperatorName, settlement_id: &SettlementId) -> Result<Settlement, Failed> {
+        self.table.get(&keys::settlement(operator, settlement_id)).await
+    }
+
+    /// A page of settlements, newest day first: one query, and one batch read of what it found.
+    ///
+    /// # Errors
+    /// [`Failed::Malformed`] for a limit or cursor that is not one.
+    pub async fn list(
+        &self,
+        operator: &OperatorName,
+        filter: &SettlementFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Settlement>, Failed> {
+        let (index, partition) = match &filter.partner_id {
+            Some(partner) => (keys::OWNER, keys::owner_of_settlements(operator, partner)),
+            None => (keys::WORKLIST, keys::worklist_of_settlements(operator)),
+        };
+        let range = filter.business_day.map_or(Range::All, |day| Range::Prefix(day.to_string()));
+        let scope = format!("{operator} {filter:?}");
+        let query = Query {
+            range,
+            direction: Direction::NewestFirst,
+            limit: Some(page.limit()?),
+            after: self.cursors.open(&scope, page.cursor.as_deref())?,
+            ..Query::of_index(&self.table.names.records, index, partition)
+        };
+        let (rows, last) = self.table.query(query).await?;
+        let wanted: Vec<Key> = rows
+            .iter()
+            .filter_map(|row| Some(Key { pk: row.text("pk")?.to_owned(), sk: row.text("sk")?.to_owned() }))
+            .collect();
+        let mut found = self.table.batch(&wanted).await?;
+        let items = wanted
+            .into_iter()
+            .filter_map(|key| found.remove(&(key.pk, key.sk)))
+            .map(Item::read)
+            .collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
+    }
+}
+
+/// Bytes of rows that are gathered before they go to the upload.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+impl SettlementWriter {
+    /// Settlements of these tables with files in this bucket.
+    #[must_use]
+    pub fn new(table: Table, files: Files) -> Self {
+        Self { table, files }
+    }
+
+    /// Folds a settlement's entries into its file and books what is owed: the file first, always the same bytes at the
+    /// same place; then the booking, once.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when something behind does not answer; building again is safe.
+    pub async fn build(&self, event: &Event, request_id: &str) -> Result<Answer<Settlement>, Failed> {
+        let operator = &event.operator;
+        let settlement_id: SettlementId = event.subject.parse().map_err(Failed::fault)?;
+        let before: Settlement = self.table.get(&keys::settlement(operator, &settlement_id)).await?;
+        let mut file = SettlementFile::new(before.currency)?;
+        let mut upload = self.files.upload(&before.file_key(operator), "text/csv; charset=utf-8");
+        let control = Account::PartnerControl(before.partner_id.clone());
+        let mut after = None;
+        loop {
+            let entries = Query {
+                range: between_times(before.opened_at, before.cut_at),
+                after,
+                ..Query::of(&self.table.names.ledger, keys::ledger(operator, &control))
+            };
+            let (entries, last) = self.table.query(entries).await?;
+            for entry in entries {
+                file.push(&entry.read::<Entry>()?)?;
+                if file.waiting() >= CHUNK_BYTES {
+                    upload.push(&file.take()).await?;
+                }
+            }
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        let totals = file.close()?;
+        upload.push(&file.take()).await?;
+        let stored = upload.finish().await?;
+        if before.status == domain::settlement::SettlementStatus::Settled {
+            return same_again(&before, &stored);
+        }
+        let command = Command::of_job(
+            operator.clone(),
+            "settlement-build",
+            settlement_id.as_str(),
+            event.at,
+            request_id.to_owned(),
+        );
+        let transfer_id = TransferId::mint(before.cut_at, &command.seed());
+        let (settled, transfer) = before.settle(transfer_id, totals, stored)?;
+        let mut writes = vec![self.table.replace(item(operator, &settled)?, before.version)?];
+        if let Some(transfer) = &transfer {
+            writes.extend(self.table.book(operator, transfer, before.cut_at)?);
+        }
+        let accepted = Accepted {
+            status: 200,
+            subject: settlement_id.to_string(),
+            events: vec![Event::of(&command, Happened::SettlementSettled, settlement_id.as_str(), None)],
+            writes,
+            answer: settled,
+        };
+        self.table.commit(&command, Ok(accepted)).await
+    }
+}
+
+/// A settlement that is booked is only ever rebuilt to the very same file.
+fn same_again(before: &Settlement, stored: &domain::settlement::StoredFile) -> Result<Answer<Settlement>, Failed> {
+    if before.file.as_ref() == Some(stored) {
+        Answer::ok(before)
+    } else {
+        Err(Failed::fault("a settled day was rebuilt to another file: entries appeared behind its cut"))
+    }
+}

@@ -1,0 +1,436 @@
+//! The tables: items, the conditions under which they are written, and pages of them.
+//!
+//! Conditions have names: `create` (must not exist), `replace` (must not have moved), `append` (log only),
+//! `post` (a balance within its limits). There is no other way to write.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    types::{AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+};
+use domain::{Failed, Money, OperatorName, Refusal, Timestamp, TransferId, ledger::Account};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::keys::{self, Key};
+
+/// What the three tables are called in this stack.
+#[derive(Debug, Clone)]
+pub struct TableNames {
+    /// Aggregates, commit records, balances, users, jobs.
+    pub records: String,
+    /// Entries, append-only.
+    pub ledger: String,
+    /// Location batches.
+    pub tracks: String,
+}
+
+/// The three tables.
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub(crate) client: Client,
+    pub(crate) names: TableNames,
+}
+
+/// One item, as DynamoDB has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Item(HashMap<String, AttributeValue>);
+
+impl Item {
+    /// A thing under its key. What is `None` is left out.
+    pub(crate) fn of<T: Serialize>(key: &Key, thing: &T) -> Result<Self, Failed> {
+        let attributes: HashMap<String, AttributeValue> = serde_dynamo::to_item(thing).map_err(Failed::fault)?;
+        let mut item = Self(attributes);
+        item.0.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
+        Ok(item.with("pk", &key.pk).with("sk", &key.sk))
+    }
+
+    /// The item with a text attribute.
+    pub(crate) fn with(mut self, name: &str, text: impl Into<String>) -> Self {
+        self.0.insert(name.to_owned(), AttributeValue::S(text.into()));
+        self
+    }
+
+    /// The item with a number.
+    pub(crate) fn with_number(mut self, name: &str, number: i64) -> Self {
+        self.0.insert(name.to_owned(), AttributeValue::N(number.to_string()));
+        self
+    }
+
+    /// The item with bytes.
+    pub(crate) fn with_bytes(mut self, name: &str, bytes: &[u8]) -> Self {
+        self.0.insert(name.to_owned(), AttributeValue::B(bytes.to_vec().into()));
+        self
+    }
+
+    /// The item with a place in an index.
+    pub(crate) fn in_index(self, index: &str, pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        self.with(&format!("{index}_pk"), pk).with(&format!("{index}_sk"), sk)
+    }
+
+    /// A text attribute.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
+    }
+
+    /// A number.
+    pub(crate) fn number(&self, name: &str) -> Option<i64> {
+        self.0.get(name).and_then(|value| value.as_n().ok()).and_then(|number| number.parse().ok())
+    }
+
+    /// Bytes.
+    pub(crate) fn bytes(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name).and_then(|value| value.as_b().ok()).map(AsRef::as_ref)
+    }
+
+    /// Names and numbers of all number attributes.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.0.keys().filter_map(|name| self.number(name).map(|number| (name.as_str(), number)))
+    }
+
+    /// Its text attributes, sorted: what a cursor carries.
+    pub(crate) fn strings(&self) -> std::collections::BTreeMap<String, String> {
+        self.0.keys().filter_map(|name| self.text(name).map(|text| (name.clone(), text.to_owned()))).collect()
+    }
+
+    /// The key that a cursor carried.
+    pub(crate) fn of_strings(strings: std::collections::BTreeMap<String, String>) -> Self {
+        Self(strings.into_iter().map(|(name, text)| (name, AttributeValue::S(text))).collect())
+    }
+
+    /// The thing that was put under the key.
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, Failed> {
+        serde_dynamo::from_item(self.0).map_err(Failed::fault)
+    }
+}
+
+/// What it means that a write's condition did not hold.
+#[derive(Debug, Clone)]
+pub(crate) enum Lost {
+    /// Somebody was faster: load and decide again.
+    Moved,
+    /// A rule says no.
+    Refused(Refusal),
+    /// Somebody holds the place; the refusal names them by the item's `holder`.
+    Taken(fn(String) -> Refusal),
+}
+
+/// One conditional write of a transaction.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) item: TransactWriteItem,
+    pub(crate) lost: Lost,
+}
+
+impl Table {
+    /// The tables of a stack.
+    #[must_use]
+    pub fn new(client: Client, names: TableNames) -> Self {
+        Self { client, names }
+    }
+
+    fn put(&self, table: &str, item: Item, condition: &str, version: Option<u64>) -> Result<Put, Failed> {
+        let version = version.map(|version| (":version".to_owned(), AttributeValue::N(version.to_string())));
+        Put::builder()
+            .table_name(table)
+            .set_item(Some(item.0))
+            .condition_expression(condition)
+            .set_expression_attribute_values(version.map(|pair| HashMap::from([pair])))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failed::fault)
+    }
+
+    /// A record that must not exist yet.
+    pub(crate) fn create(&self, item: Item, lost: Lost) -> Result<Write, Failed> {
+        let put = self.put(&self.names.records, item, "attribute_not_exists(pk)", None)?;
+        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost })
+    }
+
+    /// A record that must still be at the version that was read.
+    pub(crate) fn replace(&self, item: Item, version: u64) -> Result<Write, Failed> {
+        let put = self.put(&self.names.records, item, "version = :version", Some(version))?;
+        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+    }
+
+    /// A ledger entry; a transfer's entry exists once.
+    pub(crate) fn append(&self, item: Item) -> Result<Write, Failed> {
+        let put = self.put(&self.names.ledger, item, "attribute_not_exists(pk)", None)?;
+        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+    }
+
+    /// An amount added to a balance, within its limits. A capped balance must exist: it keeps beside the balance the
+    /// headroom below its cap, because a condition cannot compute one from the other.
+    pub(crate) fn post(
+        &self,
+        operator: &OperatorName,
+        account: &Account,
+        transfer: &TransferId,
+        amount: Money,
+    ) -> Result<Write, Failed> {
+        let key = keys::balance(operator, account, account.shard_of(transfer));
+        let opposite = amount.negated().map_err(Failed::fault)?;
+        let number = |minor: i64| AttributeValue::N(minor.to_string());
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .expression_attribute_values(":amount", number(amount.amount_minor));
+        let (update, lost) = if !account.is_capped() {
+            let update = update
+                .update_expression("ADD balance_minor :amount SET currency = if_not_exists(currency, :currency)")
+                .expression_attribute_values(":currency", AttributeValue::S(amount.currency.to_string()));
+            (update, Lost::Moved)
+        } else {
+            let update = update
+                .update_expression("ADD balance_minor :amount, headroom_minor :opposite")
+                .expression_attribute_values(":opposite", number(opposite.amount_minor));
+            if amount.amount_minor >= 0 {
+                (update.condition_expression("headroom_minor >= :amount"), Lost::Refused(Refusal::CashCapExceeded))
+            } else {
+                (update.condition_expression("balance_minor >= :opposite"), Lost::Refused(Refusal::InsufficientCash))
+            }
+        };
+        let update = update.build().map_err(Failed::fault)?;
+        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
+    }
+
+    /// An item, if it is there. Consistent: what was committed before is seen.
+    pub(crate) async fn find(&self, key: &Key) -> Result<Option<Item>, Failed> {
+        self.find_in(&self.names.records, key).await
+    }
+
+    async fn find_in(&self, table: &str, key: &Key) -> Result<Option<Item>, Failed> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(table)
+            .key("pk", AttributeValue::S(key.pk.clone()))
+            .key("sk", AttributeValue::S(key.sk.clone()))
+            .consistent_read(READ_CONSISTENT)
+            .send()
+            .await
+            .map_err(unreachable_table)?;
+        Ok(found.item.map(Item))
+    }
+
+    /// An item that must be there.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<T, Failed> {
+        self.find(key).await?.ok_or(Failed::Unknown)?.read()
+    }
+
+    /// Items by key, in the order of the keys; those that are not there are left out.
+    pub(crate) async fn batch(&self, keys: &[Key]) -> Result<HashMap<(String, String), Item>, Failed> {
+        let mut found = HashMap::new();
+        for hundred in keys.chunks(MOST_KEYS) {
+            let wanted = hundred
+                .iter()
+                .map(|key| {
+                    HashMap::from([
+                        ("pk".to_owned(), AttributeValue::S(key.pk.clone())),
+                        ("sk".to_owned(), AttributeValue::S(key.sk.clone())),
+                    ])
+                })
+                .collect();
+            let wanted = KeysAndAttributes::builder().set_keys(Some(wanted)).build().map_err(Failed::fault)?;
+            let mut open = Some(HashMap::from([(self.names.records.clone(), wanted)]));
+            for _ in 0..MOST_ROUNDS {
+                let Some(wanted) = open.take().filter(|wanted| !wanted.is_empty()) else { break };
+                let answer = self
+                    .client
+                    .batch_get_item()
+                    .set_request_items(Some(wanted))
+                    .send()
+                    .await
+                    .map_err(unreachable_table)?;
+                for item in answer.responses.into_iter().flatten().flat_map(|(_, items)| items).map(Item) {
+                    let key = (
+                        item.text("pk").unwrap_or_default().to_owned(),
+                        item.text("sk").unwrap_or_default().to_owned(),
+                    );
+                    found.insert(key, item);
+                }
+                open = answer.unprocessed_keys;
+            }
+            if open.is_some_and(|rest| !rest.is_empty()) {
+                return Err(Failed::Later("keys stayed unprocessed".into()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// A page of a partition, consistent, or of an index, which lags behind by up to about a second.
+    pub(crate) async fn query(&self, query: Query<'_>) -> Result<(Vec<Item>, Option<Item>), Failed> {
+        let (pk, sk) = query
+            .index
+            .map_or(("pk".to_owned(), "sk".to_owned()), |index| (format!("{index}_pk"), format!("{index}_sk")));
+        let mut request = self
+            .client
+            .query()
+            .table_name(query.table)
+            .set_index_name(query.index.map(str::to_owned))
+            .expression_attribute_values(":pk", AttributeValue::S(query.partition))
+            .expression_attribute_names("#pk", pk)
+            .consistent_read(query.index.is_none())
+            .scan_index_forward(query.direction == Direction::OldestFirst)
+            .set_limit(query.limit)
+            .set_exclusive_start_key(query.after.map(|after| after.0));
+        let condition = match query.range {
+            Range::All => "#pk = :pk",
+            Range::Prefix(prefix) => {
+                request = request
+                    .expression_attribute_names("#sk", sk)
+                    .expression_attribute_values(":prefix", AttributeValue::S(prefix));
+                "#pk = :pk AND begins_with(#sk, :prefix)"
+            }
+            Range::Between(from, to) => {
+                request = request
+                    .expression_attribute_names("#sk", sk)
+                    .expression_attribute_values(":from", AttributeValue::S(from))
+                    .expression_attribute_values(":to", AttributeValue::S(to));
+                "#pk = :pk AND #sk BETWEEN :from AND :to"
+            }
+        };
+        let answer = request.key_condition_expression(condition).send().await.map_err(unreachable_table)?;
+        let items = answer.items.unwrap_or_default().into_iter().map(Item).collect();
+        Ok((items, answer.last_evaluated_key.filter(|key| !key.is_empty()).map(Item)))
+    }
+
+    /// One write outside of any command: a job's own memory, a login's session. Whether its condition held.
+    pub(crate) async fn put_if(&self, table: &str, item: Item, condition: &str) -> Result<bool, Failed> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(table)
+            .set_item(Some(item.0))
+            .condition_expression(condition)
+            .send()
+            .await;
+        held(sent)
+    }
+
+    /// One update outside of any command. Whether its condition held.
+    pub(crate) async fn update_if(
+        &self,
+        key: Key,
+        update: &str,
+        condition: &str,
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<bool, Failed> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values).filter(|values| !values.is_empty()))
+            .send()
+            .await;
+        held(sent)
+    }
+}
+
+/// Decisions are made on what is, not on what was a second ago.
+const READ_CONSISTENT: bool = true;
+/// BatchGetItem takes 100 keys.
+const MOST_KEYS: usize = 100;
+/// Rounds until unprocessed keys are given up for this call.
+const MOST_ROUNDS: usize = 5;
+
+/// Which way a list runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// Which part of a partition.
+#[derive(Debug, Clone)]
+pub(crate) enum Range {
+    All,
+    Prefix(String),
+    /// Both ends inclusive, as DynamoDB has it.
+    Between(String, String),
+}
+
+/// A page to be read.
+#[derive(Debug)]
+pub(crate) struct Query<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) index: Option<&'a str>,
+    pub(crate) partition: String,
+    pub(crate) range: Range,
+    pub(crate) direction: Direction,
+    pub(crate) limit: Option<i32>,
+    pub(crate) after: Option<Item>,
+}
+
+impl<'a> Query<'a> {
+    /// All of a partition, oldest first.
+    pub(crate) fn of(table: &'a str, partition: String) -> Self {
+        Self {
+            table,
+            index: None,
+            partition,
+            range: Range::All,
+            direction: Direction::OldestFirst,
+            limit: None,
+            after: None,
+        }
+    }
+
+    /// All of an index's partition, oldest first.
+    pub(crate) fn of_index(table: &'a str, index: &'a str, partition: String) -> Self {
+        Self { index: Some(index), ..Self::of(table, partition) }
+    }
+}
+
+/// Keys that begin with a time from `from` inclusive to `to` exclusive. A key goes on with `#` behind its time, and `~`
+/// sorts behind that: the upper end is behind every key of the last millisecond.
+pub(crate) fn between_times(from: Timestamp, to: Timestamp) -> Range {
+    let last = Timestamp::from_millis(to.as_millis().saturating_sub(1));
+    Range::Between(from.to_string(), format!("{last}~"))
+}
+
+/// Whether a conditional write went through.
+fn held<T, E, R>(sent: Result<T, SdkError<E, R>>) -> Result<bool, Failed>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match sent {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+        Err(error) => Err(unreachable_table(error)),
+    }
+}
+
+/// What an error of DynamoDB means for the caller: throttles and silence pass, the rest is our mistake.
+pub(crate) fn unreachable_table<E, R>(error: SdkError<E, R>) -> Failed
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let passes = match error.code() {
+        Some(code) => matches!(
+            code,
+            "ProvisionedThroughputExceededException"
+                | "ThrottlingException"
+                | "RequestLimitExceeded"
+                | "InternalServerError"
+                | "ServiceUnavailable"
+                | "LimitExceededException"
+        ),
+        None => true,
+    };
+    if passes { Failed::Later(Box::new(error)) } else { Failed::Fault(Box::new(error)) }
+}
+
+impl From<HashMap<String, AttributeValue>> for Item {
+    fn from(attributes: HashMap<String, AttributeValue>) -> Self {
+        Self(attributes)
+    }
+}
