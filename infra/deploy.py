@@ -11,6 +11,7 @@ import argparse
 import concurrent.futures
 import hashlib
 import json
+import os
 import re
 import sys
 import time
@@ -28,7 +29,7 @@ INFRA = Path(__file__).resolve().parent
 TARGET = INFRA.parent / "target"
 ARTIFACTS = "milepost-artifacts"
 CODE = re.compile(r"^(\s+CodeUri: )\.\./target/lambda/([a-z-]+)/$", re.MULTILINE)
-INCLUDE = re.compile(r"(Location: )([a-z-]+\.yaml)\b")
+INCLUDE = re.compile(r"(Location: )([a-z-]+\.yml)\b")
 ROUTE = re.compile(r'Type: Api, Properties: \{RestApiId: !Ref Api, Method: ([a-z]+), Path: "([^"]+)"\}')
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
@@ -79,7 +80,7 @@ def packed(name):
         entry = zipfile.ZipInfo("bootstrap", (1980, 1, 1, 0, 0, 0))
         entry.external_attr = 0o755 << 16
         entry.compress_type = zipfile.ZIP_DEFLATED
-        draft = path.with_suffix(".draft")
+        draft = path.with_suffix(f".zip-{os.getpid()}")  # another stack may be packing the same function
         with zipfile.ZipFile(draft, "w", compresslevel=1) as archive:
             archive.writestr(entry, binary.read_bytes(), compresslevel=1)
         draft.replace(path)
@@ -190,7 +191,7 @@ def cleared_if_routes_moved(aws, name, template):
 
 def set_gateway_responses(aws, api, stage):
     """What template.yaml asks for and the emulator forgets."""
-    for kind, response in yaml.safe_load((INFRA / "gateway-responses.yaml").read_text()).items():
+    for kind, response in yaml.safe_load((INFRA / "gateway-responses.yml").read_text()).items():
         headers = response["ResponseParameters"]["Headers"]
         aws.gateway.put_gateway_response(
             restApiId=api,

@@ -182,7 +182,7 @@ enum Transacted<T> {
 
 /// The commit record: idempotency record, receipt, audit row and outbox message in one item.
 fn record(command: &Command, status: u16, body: &str, subject: &str, events: &[Event]) -> Result<Item, Failed> {
-    let record = Item::of(&keys::commit(command), &())?
+    let record = Item::at(&keys::commit(command))
         .with("at", command.at.to_string())
         .with("role", &command.role)
         .with_number("status", i64::from(status))

@@ -39,7 +39,7 @@ pub(crate) fn item(operator: &OperatorName, visit: &Visit) -> Result<Item, Faile
 /// A new visit and its hold on the partner's reference; `holder` is whose reference it is.
 pub(crate) fn plan(table: &Table, operator: &OperatorName, visit: &Visit, holder: &str) -> Result<Vec<Write>, Failed> {
     let reference = keys::reference(operator, &visit.partner_id, visit.kind, &visit.reference);
-    let reference = Item::of(&reference, &())?.with("holder", holder);
+    let reference = Item::at(&reference).with("holder", holder);
     Ok(vec![
         table.create(item(operator, visit)?, Lost::Moved)?,
         table.create(reference, Lost::Taken(|existing_id| Refusal::AlreadyExists { existing_id }))?,

@@ -97,7 +97,7 @@ impl Directory {
     /// # Errors
     /// [`Failed::Later`] when the table does not answer.
     pub async fn keep_cursor_key(&self, key: &CursorKey) -> Result<(), Failed> {
-        let item = Item::of(&keys::cursor_key(), &())?.with_bytes("secret", key.bytes());
+        let item = Item::at(&keys::cursor_key()).with_bytes("secret", key.bytes());
         self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await.map(|_| ())
     }
 
@@ -125,7 +125,7 @@ impl Directory {
     pub async fn create_operator(&self, operator: &Operator) -> Result<(), Failed> {
         let item = Item::of(&keys::operator(&operator.operator), operator)?;
         self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await?;
-        let row = Item::of(&keys::operator_row(&operator.operator), &())?;
+        let row = Item::at(&keys::operator_row(&operator.operator));
         self.table.put_if(&self.table.names.records, row, "attribute_not_exists(pk)").await.map(|_| ())
     }
 
@@ -170,7 +170,7 @@ impl Directory {
             .cash_cap_minor
             .checked_sub(float.amount_minor)
             .ok_or_else(|| Failed::fault("an opening float beyond what can be counted"))?;
-        let balance = Item::of(&keys::balance(operator, &hand, 0), &())?
+        let balance = Item::at(&keys::balance(operator, &hand, 0))
             .with("currency", agent.currency.code())
             .with_number("balance_minor", float.amount_minor)
             .with_number("headroom_minor", headroom);

@@ -103,7 +103,7 @@ impl Disbursements {
                 let happened = match outcome {
                     ReconciliationOutcome::Reconciled => {
                         let line = after.reconciliation.as_ref().map_or("", |said| said.bank_reference.as_str());
-                        let line = Item::of(&keys::bank_line(&command.operator, line), &())?.with("holder", id);
+                        let line = Item::at(&keys::bank_line(&command.operator, line)).with("holder", id);
                         let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });
                         writes.push(self.table.create(line, taken)?);
                         Happened::DisbursementReconciled

@@ -38,6 +38,11 @@ pub struct Table {
 pub struct Item(HashMap<String, AttributeValue>);
 
 impl Item {
+    /// Nothing but a key, to be filled.
+    pub(crate) fn at(key: &Key) -> Self {
+        Self::default().with("pk", &key.pk).with("sk", &key.sk)
+    }
+
     /// A thing under its key. What is `None` is left out.
     pub(crate) fn of<T: Serialize>(key: &Key, thing: &T) -> Result<Self, Failed> {
         let attributes: HashMap<String, AttributeValue> = serde_dynamo::to_item(thing).map_err(Failed::fault)?;

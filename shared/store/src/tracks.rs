@@ -51,7 +51,7 @@ impl Tracks {
         let packed = Packed::of(kept);
         let batch_id = packed.batch_id(operator, agent_id.as_str());
         let first = kept.first().map_or(at, |point| point.captured_at);
-        let item = Item::of(&keys::batch(operator, agent_id, first, &batch_id), &())?
+        let item = Item::at(&keys::batch(operator, agent_id, first, &batch_id))
             .with_bytes("points", packed.as_bytes())
             .with_number("expires", at.as_seconds().saturating_add(KEPT_SECONDS));
         let is_new = self.table.put_if(&self.table.names.tracks, item, "attribute_not_exists(pk)").await?;

@@ -279,8 +279,8 @@ fn file_differences(books: &Books, settled: &Settled) -> Vec<String> {
     };
     let within = |entry: &&Entry| {
         ["collection", "disbursement"].contains(&entry.kind.as_str())
-            && entry.at <= settlement.cut_at
-            && settlement.opened_at.is_none_or(|opened| entry.at > opened)
+            && entry.at < settlement.cut_at
+            && settlement.opened_at.is_none_or(|opened| entry.at >= opened)
     };
     let booked: BTreeMap<&str, (&str, i64)> = control
         .entries
@@ -296,7 +296,7 @@ fn file_differences(books: &Books, settled: &Settled) -> Vec<String> {
     for id in lines.keys().filter(|id| !booked.contains_key(*id)).take(3) {
         differences.push(format!("{id} is in the file, but not booked in the period"));
     }
-    if sheet.lines.iter().any(|line| line.at > settlement.cut_at) {
+    if sheet.lines.iter().any(|line| line.at >= settlement.cut_at) {
         differences.push("has a line from after the cut".to_owned());
     }
     let net = totals.net.amount_minor;

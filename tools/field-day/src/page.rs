@@ -171,19 +171,18 @@ fn latency(endpoints: &[Endpoint]) -> String {
         .zip(endpoints)
         .map(|(row, endpoint)| {
             let y = TOP + row * ROW + ROW / 2;
-            let [p50, p95, p99] = [endpoint.p50_micros, endpoint.p95_micros, endpoint.p99_micros];
+            let micros = [endpoint.p50_micros, endpoint.p95_micros, endpoint.p99_micros];
+            let ([half, most, last], [p50, p95, p99]) = (micros.map(millis), micros.map(x));
+            let name = escape(endpoint.name);
+            let (text, end, up, down) = (NAMES - 12, NAMES + SPAN, y - 6, y + 6);
             format!(
-                "<g><title>{name}: {} / {} / {} ms</title><text class=\"name\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{name}</text>\
-                 <line class=\"rule\" x1=\"{NAMES}\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/><line class=\"span\" x1=\"{1}\" x2=\"{2}\" y1=\"{y}\" y2=\"{y}\"/>\
-                 <circle class=\"p50\" cx=\"{1}\" cy=\"{y}\" r=\"5\"/><circle class=\"p95\" cx=\"{3}\" cy=\"{y}\" r=\"4\"/>\
-                 <line class=\"p99\" x1=\"{2}\" x2=\"{2}\" y1=\"{4}\" y2=\"{5}\"/></g>",
-                millis(p50),
-                x(p50),
-                x(p99),
-                x(p95),
-                y - 6,
-                y + 6,
-                name = escape(endpoint.name),
+                "<g><title>{name}: {half} / {most} / {last} ms</title>\
+                 <text class=\"name\" x=\"{text}\" y=\"{base}\" text-anchor=\"end\">{name}</text>\
+                 <line class=\"rule\" x1=\"{NAMES}\" x2=\"{end}\" y1=\"{y}\" y2=\"{y}\"/>\
+                 <line class=\"span\" x1=\"{p50}\" x2=\"{p99}\" y1=\"{y}\" y2=\"{y}\"/>\
+                 <circle class=\"p50\" cx=\"{p50}\" cy=\"{y}\" r=\"5\"/><circle class=\"p95\" cx=\"{p95}\" cy=\"{y}\" r=\"4\"/>\
+                 <line class=\"p99\" x1=\"{p99}\" x2=\"{p99}\" y1=\"{up}\" y2=\"{down}\"/></g>",
+                base = y + 4,
             )
         })
         .collect();
@@ -390,5 +389,6 @@ mod tests {
         assert_eq!(page.matches("role=\"img\"").count(), 2);
         assert_eq!(page.matches("class=\"bar\"").count(), 3);
         assert_eq!(page.matches("class=\"p99\"").count(), 1);
+        assert!(page.contains("delivery-get: 52.0 / 90.0 / 120.4 ms"));
     }
 }

@@ -223,7 +223,9 @@ impl Plan {
                     .filter_map(|_| batches.next().map(|batch| ping(*batch, &curve, &mut dice)))
                     .collect();
                 pings.sort_by_key(|ping| ping.minute);
-                let mut looks = vec![Clockwork::OPEN];
+                // Everybody looks at the list in the first hour and a half.
+                let first = u32::try_from(dice.below(90)).unwrap_or_default();
+                let mut looks = vec![Clockwork::OPEN + first];
                 looks.extend((0..options.stops / 4).map(|_| curve.minute(&mut dice)));
                 Officer { operator: place % operators, number: place / operators + 1, stops, pings, looks }
             })

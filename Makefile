@@ -1,0 +1,68 @@
+# The index of verbs, one command each. `make` alone explains them.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check build deploy seed down status release aws bench docs fmt venv
+SHELL := bash
+
+PORT ?= 4566
+STAGE ?= dev
+VENV := .venv/.made-from-requirements
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## the whole of it on this machine: both stacks, people and money in them, a simulated day
+	cargo xtask up --port $(PORT)
+	cargo xtask seed --port $(PORT)
+	cargo run --quiet --package field-day -- --url "$$(python3 -c 'import json; print(json.load(open(".local/$(PORT)/stack.json"))["api_url"])')"
+	@cargo xtask status
+	@echo "next: make deploy FUNCTION=delivery-confirm · make status · make down"
+
+test: venv ## everything a change must pass
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+	.venv/bin/cfn-lint infra/*.yaml
+	cargo build --workspace --bins
+	cargo nextest run --workspace
+
+check: ## types only, the fastest answer
+	cargo check --workspace --all-targets
+
+build: venv ## every binary, for this machine
+	cargo build --workspace --bins
+
+deploy: ## new code to the running stack: all of it, or FUNCTION=delivery-confirm
+	cargo build $(if $(FUNCTION),--package $(FUNCTION),--workspace --bins)
+	cargo xtask deploy --port $(PORT) $(if $(FUNCTION),--function $(FUNCTION))
+
+seed: ## operators, people and money into the running stack
+	cargo xtask seed --port $(PORT)
+
+down: ## end the stack; its state is gone
+	cargo xtask down --port $(PORT)
+
+status: ## which stacks run, and where
+	cargo xtask status
+
+release: venv ## every function for AWS, in one build, then checked
+	.venv/bin/cargo-lambda lambda build --release --workspace --bins --exclude xtask --exclude field-day
+	cargo xtask release-check
+
+aws: ## what `make release` built to AWS, STAGE=dev or prod; needs the SAM CLI and credentials
+	cd infra && sam deploy --config-env $(STAGE)-data --no-fail-on-empty-changeset && sam deploy --config-env $(STAGE) --no-fail-on-empty-changeset
+
+bench: ## what a request costs, measured
+	$(MAKE) --directory bench
+
+docs: ## the crates' own documentation
+	cargo doc --workspace --no-deps
+
+fmt: ## the house's formatting
+	cargo fmt --all
+
+venv: $(VENV) ## the emulator and its tools
+
+$(VENV): infra/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement infra/requirements.txt
+	touch $@
