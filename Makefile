@@ -6,6 +6,7 @@ SHELL := bash
 
 PORT ?= 4566
 STAGE ?= dev
+ARCH ?= x86_64
 VENV := .venv/.made-from-requirements
 
 help: ## this list
@@ -14,7 +15,7 @@ help: ## this list
 run: build ## the whole of it on this machine: both stacks, people and money in them, a simulated day
 	cargo xtask up --port $(PORT)
 	cargo xtask seed --port $(PORT)
-	cargo run --quiet --package field-day -- --url "$$(python3 -c 'import json; print(json.load(open(".local/$(PORT)/stack.json"))["api_url"])')"
+	cargo run --quiet --package field-day -- --url "$$(cargo xtask url --port $(PORT))"
 	@cargo xtask status
 	@echo "next: make deploy FUNCTION=delivery-confirm · make status · make down"
 
@@ -45,7 +46,7 @@ status: ## which stacks run, and where
 	cargo xtask status
 
 release: venv ## every function for AWS, in one build, then checked
-	.venv/bin/cargo-lambda lambda build --release --workspace --bins --exclude xtask --exclude field-day
+	PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --release --workspace --bins --exclude xtask --exclude field-day$(if $(filter arm64,$(ARCH)), --arm64)
 	cargo xtask release-check
 
 aws: ## what `make release` built to AWS, STAGE=dev or prod; needs the SAM CLI and credentials

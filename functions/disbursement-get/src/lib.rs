@@ -14,5 +14,6 @@ pub async fn handle(
 ) -> Result<Answer<Disbursement>, Failed> {
     let (instruction, visit) = disbursements.get(&call.caller.operator, &call.path.id).await?;
     call.caller.must_see(instruction.belongings())?;
-    Answer::versioned(&instruction.shown(&visit), instruction.version)
+    let shown = instruction.shown(&visit);
+    Answer::versioned(&shown, shown.version)
 }

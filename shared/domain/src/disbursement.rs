@@ -236,6 +236,12 @@ impl Instruction {
         }
     }
 
+    /// Counts the changes of instruction and visit together: what is answered changes with either.
+    #[must_use]
+    pub fn shown_version(&self, visit: &Delivery) -> u64 {
+        self.version.saturating_add(visit.version).saturating_sub(1)
+    }
+
     /// The disbursement as it is answered.
     #[must_use]
     pub fn shown(&self, visit: &Delivery) -> Disbursement {
@@ -249,7 +255,7 @@ impl Instruction {
             due: self.due,
             status: self.status(visit),
             reconciliation: self.reconciliation.clone(),
-            version: self.version,
+            version: self.shown_version(visit),
             created_at: self.created_at,
             updated_at: self.updated_at.max(visit.updated_at),
         }

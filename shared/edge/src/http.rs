@@ -167,7 +167,8 @@ struct Arrival {
     at: Timestamp,
     request_id: String,
     path: String,
-    link_base: String,
+    /// The query without its cursor: a page's `Link` asks the same.
+    filters: String,
 }
 
 impl Arrival {
@@ -182,7 +183,11 @@ impl Arrival {
         let path = path.strip_prefix(&stage).map_or(path.clone(), |rest| format!("/{rest}"));
         let request_id = context.request_id.clone().unwrap_or_default();
         let at = Timestamp::from_millis(context.request_time_epoch);
-        Self { at, request_id, link_base: path.clone(), path }
+        let mut link = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in request.query_string_parameters().iter().filter(|(name, _)| *name != "cursor") {
+            link.append_pair(name, value);
+        }
+        Self { at, request_id, filters: link.finish(), path }
     }
 }
 
@@ -264,7 +269,9 @@ fn respond<T>(given: Result<Answer<T>, Failed>, arrival: &Arrival) -> Response<B
                 set(&mut response, "etag", &format!("\"{version}\""));
             }
             if let Some(cursor) = answer.next_cursor {
-                set(&mut response, "link", &format!("<{}?cursor={cursor}>; rel=\"next\"", arrival.link_base));
+                let and = if arrival.filters.is_empty() { "" } else { "&" };
+                let next = format!("<{}?{}{and}cursor={cursor}>; rel=\"next\"", arrival.path, arrival.filters);
+                set(&mut response, "link", &next);
             }
             response
         }

@@ -1,5 +1,7 @@
 //! Query parameters: only those a route has, each once.
 
+use std::collections::BTreeMap;
+
 use domain::{Failed, Flaw};
 use serde::de::DeserializeOwned;
 use store::PageRequest;
@@ -9,26 +11,17 @@ pub(crate) fn read<Q: DeserializeOwned>(
     pairs: Vec<(String, String)>,
     is_list: bool,
 ) -> Result<(Q, PageRequest), Failed> {
-    let mut page = PageRequest::default();
     let mut filters: Vec<(String, String)> = Vec::with_capacity(pairs.len());
     for (name, value) in pairs {
         if filters.iter().any(|(other, _)| *other == name) {
             return Err(Failed::malformed(Flaw::new(name, "invalid_filter", "may be given once")));
         }
-        match name.as_str() {
-            "limit" if is_list && page.limit.is_none() => {
-                let limit = value.parse().map_err(|_| {
-                    Failed::malformed(Flaw::new("limit", "invalid_filter", "must be a whole number from 1 to 100"))
-                })?;
-                page.limit = Some(limit);
-            }
-            "cursor" if is_list && page.cursor.is_none() => page.cursor = Some(value),
-            "limit" | "cursor" if is_list => {
-                return Err(Failed::malformed(Flaw::new(name, "invalid_filter", "may be given once")));
-            }
-            _ => filters.push((name, value)),
-        }
+        filters.push((name, value));
     }
+    let (paging, filters): (Vec<_>, Vec<_>) =
+        filters.into_iter().partition(|(name, _)| is_list && matches!(name.as_str(), "limit" | "cursor"));
+    let paging: BTreeMap<String, String> = paging.into_iter().collect();
+    let page = PageRequest::new(paging.get("limit").map(String::as_str), paging.get("cursor").cloned())?;
     let encoded = serde_urlencoded::to_string(&filters).map_err(Failed::fault)?;
     let from = serde_urlencoded::Deserializer::new(form_urlencoded::parse(encoded.as_bytes()));
     let query = serde_path_to_error::deserialize(from).map_err(|error| {
@@ -86,7 +79,7 @@ mod tests {
     fn a_filter_and_its_page_are_read() {
         let (filter, page) = ask(&[("region", "pune-north"), ("due", "2026-11-21"), ("limit", "7")]).unwrap();
         assert_eq!(filter.due, "2026-11-21".parse().ok());
-        assert_eq!(page.limit, Some(7));
+        assert_eq!(page.limit, 7);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Accounts {
         page: &PageRequest,
     ) -> Result<Statement, Failed> {
         let scope = format!("{operator} entries {account}");
-        let limit = Some(page.limit()?);
+        let limit = Some(page.limit);
         let after = self.cursors.open(&scope, page.cursor.as_deref())?;
         let known: Operator = self.table.get(&keys::operator(operator)).await?;
         let balances = keys::balance(operator, account, 0).pk;

@@ -59,7 +59,7 @@ impl Agents {
     /// A page of a region's agents, by name: one query, and one batch read of positions and balances.
     ///
     /// # Errors
-    /// [`Failed::Malformed`] for a limit or cursor that is not one.
+    /// [`Failed::Malformed`] for a cursor that was not made for this list.
     pub async fn list(
         &self,
         operator: &OperatorName,
@@ -67,7 +67,7 @@ impl Agents {
         page: &PageRequest,
     ) -> Result<Page<AgentOnMap>, Failed> {
         let scope = format!("{operator} agents {region}");
-        let limit = Some(page.limit()?);
+        let limit = Some(page.limit);
         let after = self.cursors.open(&scope, page.cursor.as_deref())?;
         let partition = keys::worklist_of_agents(operator, region);
         let query = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
@@ -80,7 +80,7 @@ impl Agents {
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             let place = keys::position(operator, &row.agent_id);
-            let position = found.remove(&(place.pk, place.sk)).map(Item::read).transpose()?;
+            let position = found.remove(&(place.pk, place.sk)).map(|item| item.without_key().read()).transpose()?;
             let balance = cash(&row.agent_id);
             let balance = found.remove(&(balance.pk, balance.sk)).and_then(|item| item.number("balance_minor"));
             items.push(AgentOnMap {

@@ -18,26 +18,28 @@ const MOST_LIMIT: i32 = 100;
 pub struct CursorKey(Vec<u8>);
 
 /// Which page is asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct PageRequest {
-    /// How many items.
-    pub limit: Option<i32>,
+    /// How many items, from 1 to 100.
+    pub limit: i32,
     /// Where to go on.
     pub cursor: Option<String>,
 }
 
 impl PageRequest {
-    /// How many items the page may have.
+    /// The page that a query asks for.
     ///
     /// # Errors
-    /// [`Failed::Malformed`] beyond 1 to 100.
-    pub fn limit(&self) -> Result<i32, Failed> {
-        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        if (1..=MOST_LIMIT).contains(&limit) {
-            Ok(limit)
-        } else {
-            Err(Failed::malformed(Flaw::new("limit", "invalid_filter", format!("must be from 1 to {MOST_LIMIT}"))))
-        }
+    /// [`Failed::Malformed`] for a limit beyond 1 to 100.
+    pub fn new(limit: Option<&str>, cursor: Option<String>) -> Result<Self, Failed> {
+        let limit = match limit {
+            None => DEFAULT_LIMIT,
+            Some(text) => text.parse().ok().filter(|limit| (1..=MOST_LIMIT).contains(limit)).ok_or_else(|| {
+                let detail = format!("must be a whole number from 1 to {MOST_LIMIT}");
+                Failed::malformed(Flaw::new("limit", "invalid_filter", detail))
+            })?,
+        };
+        Ok(Self { limit, cursor })
     }
 }
 

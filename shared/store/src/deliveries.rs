@@ -154,7 +154,7 @@ impl Deliveries {
     /// A page of visits, by day: one query on one index.
     ///
     /// # Errors
-    /// [`Failed::Malformed`] for a limit or cursor that is not one.
+    /// [`Failed::Malformed`] for a cursor that was not made for this list.
     pub async fn list(
         &self,
         operator: &OperatorName,
@@ -173,7 +173,7 @@ impl Deliveries {
             }
         };
         let scope = format!("{operator} {filter:?}");
-        let limit = Some(page.limit()?);
+        let limit = Some(page.limit);
         let after = self.cursors.open(&scope, page.cursor.as_deref())?;
         let (items, last) = self.table.query(Query { limit, after, ..query }).await?;
         let items = items.into_iter().map(Item::read).collect::<Result<_, _>>()?;

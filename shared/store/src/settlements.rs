@@ -162,7 +162,7 @@ impl Settlements {
     /// A page of settlements, newest day first: one query, and one batch read of what it found.
     ///
     /// # Errors
-    /// [`Failed::Malformed`] for a limit or cursor that is not one.
+    /// [`Failed::Malformed`] for a cursor that was not made for this list.
     pub async fn list(
         &self,
         operator: &OperatorName,
@@ -178,7 +178,7 @@ impl Settlements {
         let query = Query {
             range,
             direction: Direction::NewestFirst,
-            limit: Some(page.limit()?),
+            limit: Some(page.limit),
             after: self.cursors.open(&scope, page.cursor.as_deref())?,
             ..Query::of_index(&self.table.names.records, index, partition)
         };

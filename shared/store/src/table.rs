@@ -104,6 +104,12 @@ impl Item {
         Self(strings.into_iter().map(|(name, text)| (name, AttributeValue::S(text))).collect())
     }
 
+    /// What lies under the key, for a shape that takes nothing else.
+    pub(crate) fn without_key(mut self) -> Self {
+        self.0.retain(|name, _| name != "pk" && name != "sk");
+        self
+    }
+
     /// The thing that was put under the key.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, Failed> {
         serde_dynamo::from_item(self.0).map_err(Failed::fault)

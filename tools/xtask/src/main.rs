@@ -35,6 +35,12 @@ enum Verb {
     Seed(seed::Seed),
     /// Say which stacks run and where.
     Status,
+    /// Print the base URL of a stack's routes and nothing else, for scripts.
+    Url {
+        /// Port of the emulator.
+        #[arg(long, default_value_t = stack::PORT)]
+        port: u16,
+    },
     /// Check what `make release` built: sizes, glibc, one TLS stack, no jitter entropy.
     ReleaseCheck,
 }
@@ -67,6 +73,7 @@ fn run(verb: &Verb) -> Result<(), Failed> {
                 println!("{line}");
             }
         }
+        Verb::Url { port } => println!("{}", stack::Stack::read(*port)?.api_url),
         Verb::ReleaseCheck => {
             for line in release::check()? {
                 println!("{line}");

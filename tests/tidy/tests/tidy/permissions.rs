@@ -1,0 +1,187 @@
+//! The parameter list is the permission list: a function may do in AWS exactly what the capabilities it calls do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    nothing,
+    repository::{functions, items, members, pascal, pointed_at, template},
+    source::{names_behind, production},
+};
+
+/// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
+/// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
+const USES: [(&str, &str); 34] = [
+    ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
+    ("Activities::between", "Records:Query"),
+    ("Activities::count", "Records:PutItem Records:UpdateItem"),
+    ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
+    ("Agents::move_to", "Records:UpdateItem"),
+    ("Agents::operator", "Records:GetItem"),
+    ("Credentials::grant", "Records:GetItem Records:PutItem SigningSecret:GetSecretValue"),
+    ("Deliveries::agent_regions", "Records:GetItem"),
+    ("Deliveries::assign", "Records:PutItem"),
+    ("Deliveries::conclude", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
+    ("Deliveries::create", "Records:PutItem"),
+    ("Deliveries::get", "Records:GetItem"),
+    ("Deliveries::list", "RecordsOwner:Query RecordsWorklist:Query"),
+    ("Deliveries::operator", "Records:GetItem"),
+    ("Disbursements::create", "Records:PutItem"),
+    ("Disbursements::get", "Records:GetItem"),
+    ("Disbursements::operator", "Records:GetItem"),
+    ("Disbursements::reconcile", "Records:PutItem"),
+    (
+        "ExportWriter::build",
+        "Records:GetItem Records:PutItem RecordsWorklist:Query Ledger:Query Tracks:Query FilesExports:PutObject FilesExports:AbortMultipartUpload",
+    ),
+    ("Exports::create", "Records:PutItem"),
+    ("Exports::get", "Records:GetItem"),
+    ("Exports::operator", "Records:GetItem"),
+    ("Files::linked_export", "FilesExports:GetObject"),
+    ("Files::linked_settlement", "FilesSettlements:GetObject"),
+    ("Outbox::relay", "Records:UpdateItem Queues:SendMessage Queues:SendMessageBatch"),
+    (
+        "Outbox::sweep",
+        "Records:GetItem Records:Query Records:UpdateItem RecordsWorklist:Query Queues:SendMessage Queues:SendMessageBatch",
+    ),
+    (
+        "SettlementWriter::build",
+        "Records:GetItem Records:PutItem Records:UpdateItem Ledger:PutItem Ledger:Query FilesSettlements:PutObject FilesSettlements:AbortMultipartUpload",
+    ),
+    ("Settlements::calendar", "Records:GetItem"),
+    ("Settlements::close", "Records:PutItem"),
+    ("Settlements::close_due", "Records:GetItem Records:PutItem"),
+    ("Settlements::get", "Records:GetItem"),
+    ("Settlements::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
+    ("Settlements::operators", "Records:Query"),
+    ("Tracks::record", "Tracks:PutItem"),
+];
+
+/// At its start every function asks for the public keys.
+const BOOT: &str = "Records:Query";
+/// The queues that events go to.
+const QUEUES: [&str; 3] = ["ActivityQueue", "ExportQueue", "SettlementQueue"];
+
+/// Variables that each capability reads beyond what Globals set.
+const VARIABLES: [(&str, &[&str]); 7] = [
+    ("credentials", &["AUDIENCE", "ISSUER", "SIGNING_SECRET"]),
+    ("export_writer", &["FILES_BUCKET"]),
+    ("files", &["FILES_BUCKET"]),
+    ("outbox", &["ACTIVITY_QUEUE_URL", "EXPORT_QUEUE_URL", "SETTLEMENT_QUEUE_URL"]),
+    ("parking", &["POISON_QUEUE_URL"]),
+    ("settlement_writer", &["FILES_BUCKET"]),
+    ("verifier", &["AUDIENCE", "ISSUER"]),
+];
+
+/// The capabilities of a handler: the name each has in its code, and its type.
+fn capabilities(function: &str) -> Vec<(String, String)> {
+    let source = production(&format!("functions/{function}/src/lib.rs"));
+    let Some(handle) = source.calls("pub async fn handle").into_iter().next() else { return vec![] };
+    let Some((names, types)) = handle.first().and_then(|first| first.split_once(": &")) else { return vec![] };
+    let parts = |list: &str| -> Vec<String> {
+        list.trim_matches(['(', ')']).split(',').map(|part| part.trim().to_owned()).collect()
+    };
+    parts(names).into_iter().zip(parts(types)).collect()
+}
+
+/// What the code of a function does, and the calls that no row of [`USES`] explains.
+fn used(function: &str) -> (BTreeSet<String>, Vec<String>) {
+    let uses: BTreeMap<&str, &str> = USES.into_iter().collect();
+    let code = production(&format!("functions/{function}/src/lib.rs")).code;
+    let mut rights = BTreeSet::from([BOOT.to_owned()]);
+    let mut unexplained = vec![];
+    for (name, kind) in capabilities(function) {
+        for method in names_behind(&code, &format!("{name}.")) {
+            let call = format!("{kind}::{method}");
+            match uses.get(call.as_str()) {
+                Some(found) => rights.extend(found.split(' ').flat_map(spread)),
+                // A field of what was loaded has the name of the capability in places: only calls count.
+                None if code.contains(&format!("{name}.{method}(")) => unexplained.push(call),
+                None => {}
+            }
+        }
+    }
+    let main = production(&format!("functions/{function}/src/main.rs")).code;
+    if main.contains("env.parking()") {
+        rights.insert(format!("{}Poison:SendMessage", pascal(function)));
+    }
+    (rights, unexplained)
+}
+
+fn spread(right: &str) -> Vec<String> {
+    match right.strip_prefix("Queues:") {
+        Some(action) => QUEUES.iter().map(|queue| format!("{queue}:{action}")).collect(),
+        None => vec![right.to_owned()],
+    }
+}
+
+#[test]
+fn a_function_may_do_what_its_code_does_and_nothing_else() {
+    let template = template("infra/template.yaml");
+    let mut findings = vec![];
+    for function in functions() {
+        let resource = pascal(&function);
+        let mut granted = BTreeSet::new();
+        for policy in items(&template["Resources"][resource.as_str()]["Properties"]["Policies"]) {
+            for statement in items(&policy["Statement"]) {
+                for target in items(&statement["Resource"]) {
+                    let target = pointed_at(target).unwrap_or("?").trim_end_matches("Arn");
+                    for action in items(&statement["Action"]).iter().filter_map(|action| action.as_str()) {
+                        let (_, action) = action.split_once(':').unwrap_or(("", action));
+                        granted.insert(format!("{target}:{action}"));
+                    }
+                }
+            }
+        }
+        let (used, unexplained) = used(&function);
+        findings.extend(
+            unexplained
+                .iter()
+                .map(|call| format!("functions/{function} calls {call}: add what it does to USES in tests/tidy")),
+        );
+        findings.extend(granted.difference(&used).map(|right| {
+            format!("infra/template.yaml grants {resource} `{right}`, which its code does not use: take it out")
+        }));
+        findings.extend(used.difference(&granted).map(|right| {
+            format!("infra/template.yaml does not grant {resource} `{right}`, which its code uses: add it")
+        }));
+    }
+    nothing(&findings);
+}
+
+#[test]
+fn a_function_is_told_what_its_capabilities_read_and_nothing_else() {
+    let variables: BTreeMap<&str, &[&str]> = VARIABLES.into_iter().collect();
+    let template = template("infra/template.yaml");
+    let mut findings = vec![];
+    for function in functions() {
+        let resource = pascal(&function);
+        let set: BTreeSet<&str> =
+            members(&template["Resources"][resource.as_str()]["Properties"]["Environment"]["Variables"])
+                .map(|(name, _)| name)
+                .collect();
+        let main = production(&format!("functions/{function}/src/main.rs")).code;
+        let read: BTreeSet<&str> = names_behind(&main, "env.")
+            .into_iter()
+            .flat_map(|capability| variables.get(capability).copied().unwrap_or_default())
+            .copied()
+            .collect();
+        if set != read {
+            findings.push(format!("{resource} must be told {read:?}, and is told {set:?}"));
+        }
+    }
+    nothing(&findings);
+}
+
+#[test]
+fn no_row_of_the_table_of_uses_has_become_idle() {
+    let store = crate::repository::rust_files(&["shared/store/src", "shared/edge/src"]);
+    let store: String = store.iter().map(|path| production(path).code).collect();
+    let idle: Vec<&str> = USES
+        .iter()
+        .map(|(call, _)| *call)
+        .filter(|call| {
+            call.split_once("::").is_none_or(|(_, method)| !store.contains(&format!("pub async fn {method}(")))
+        })
+        .collect();
+    assert!(idle.is_empty(), "no capability has these any more, take them out of USES: {idle:?}");
+}
