@@ -1,7 +1,7 @@
 # The index of verbs, one command each. `make` alone explains them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build deploy seed down status release aws bench docs fmt venv
+.PHONY: help run test check build deploy seed down status release aws docs fmt venv
 SHELL := bash
 
 PORT ?= 4566
@@ -51,9 +51,6 @@ release: venv ## every function for AWS, in one build, then checked
 
 aws: ## what `make release` built to AWS, STAGE=dev or prod; needs the SAM CLI and credentials
 	cd infra && sam deploy --config-env $(STAGE)-data --no-fail-on-empty-changeset && sam deploy --config-env $(STAGE) --no-fail-on-empty-changeset
-
-bench: ## what a request costs, measured
-	$(MAKE) --directory bench
 
 docs: ## the crates' own documentation
 	cargo doc --workspace --no-deps

@@ -50,8 +50,6 @@ pub enum ExportStatus {
     Queued,
     /// Ready to be fetched.
     Ready,
-    /// Given up; the dead-letter queue says why.
-    Failed,
 }
 
 /// A requested file.

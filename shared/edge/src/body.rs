@@ -101,6 +101,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any failure without a flaw is the wrong one")]
     fn flaw(failed: Failed) -> (&'static str, String) {
         match failed {
             Failed::Malformed(flaws) | Failed::Invalid(flaws) => (flaws[0].code, flaws[0].pointer.clone()),

@@ -45,6 +45,7 @@ pub struct Env {
     anchors: TrustAnchors,
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 fn variable(name: &str) -> Result<String, Fatal> {
     env::var(name).map_err(|_| Fatal(format!("the environment lacks {name}: the template sets it")))
 }

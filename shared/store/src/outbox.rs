@@ -53,10 +53,13 @@ impl Outbox {
     /// [`Failed::Later`] when queue or table does not answer.
     pub async fn sweep(&self, now: Timestamp, bound_seconds: i64) -> Result<Relayed, Failed> {
         let mut found = Relayed { commits: 0, oldest_seconds: 0 };
+        let mut unsent = Ok(());
         for operator in Directory::new(self.table.clone()).operators().await? {
-            self.sweep_operator(&operator, now, bound_seconds, &mut found).await?;
+            if let Err(failed) = self.sweep_operator(&operator, now, bound_seconds, &mut found).await {
+                unsent = Err(failed);
+            }
         }
-        Ok(found)
+        unsent.map(|()| found)
     }
 
     async fn sweep_operator(
@@ -69,6 +72,7 @@ impl Outbox {
         let oldest = Timestamp::EPOCH.to_string();
         let youngest = now.plus_seconds(bound_seconds.saturating_neg()).to_string();
         let mut after = None;
+        let mut unsent = Ok(());
         loop {
             let query = Query::of_index(&self.table.names.records, keys::WORKLIST, keys::outbox(operator));
             let range = Range::Between(oldest.clone(), youngest.clone());
@@ -77,13 +81,17 @@ impl Outbox {
                 let (Some(pk), Some(sk)) = (row.text("pk"), row.text("sk")) else { continue };
                 let commit = self.table.find(&Key { pk: pk.to_owned(), sk: sk.to_owned() }).await?;
                 let Some(events) = commit.as_ref().and_then(|commit| commit.text("events")) else { continue };
-                self.relay(pk, events).await?;
+                // One commit that cannot be sent must not keep back those behind it; the tick fails in the end, for the alarm.
+                if let Err(failed) = self.relay(pk, events).await {
+                    unsent = Err(failed);
+                    continue;
+                }
                 found.commits = found.commits.saturating_add(1);
                 found.oldest_seconds = found.oldest_seconds.max(age_seconds(&row, now));
             }
             after = last;
             if after.is_none() {
-                return Ok(());
+                return unsent;
             }
         }
     }

@@ -309,6 +309,7 @@ impl Table {
     }
 
     /// One write outside of any command: a job's own memory, a login's session. Whether its condition held.
+    #[expect(clippy::disallowed_methods, reason = "here the condition is an argument")]
     pub(crate) async fn put_if(&self, table: &str, item: Item, condition: &str) -> Result<bool, Failed> {
         let sent = self
             .client

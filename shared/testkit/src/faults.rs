@@ -119,19 +119,26 @@ impl Plan {
         *self = Self::default();
     }
 
-    /// What becomes of the next call.
-    pub(crate) fn course(&mut self, operation: Operation) -> Course {
+    /// What becomes of the next call of any service as far as the crash decides it.
+    pub(crate) fn course_in_crash(&mut self) -> Option<Course> {
         match &mut self.crash {
-            Crash::Never => {}
-            Crash::Down => return Course::NeverArrived,
+            Crash::Never => None,
+            Crash::Down => Some(Course::NeverArrived),
             Crash::Within { calls, applied } => {
                 *calls -= 1;
-                if *calls == 0 {
+                (*calls == 0).then(|| {
                     let course = if *applied { Course::AnswerLost } else { Course::NeverArrived };
                     self.crash = Crash::Down;
-                    return course;
-                }
+                    course
+                })
             }
+        }
+    }
+
+    /// What becomes of the next call of the tables.
+    pub(crate) fn course(&mut self, operation: Operation) -> Course {
+        if let Some(course) = self.course_in_crash() {
+            return course;
         }
         self.faults.retain_mut(|fault| *fault.times() > 0);
         match self.faults.iter_mut().find(|fault| fault.op() == operation) {

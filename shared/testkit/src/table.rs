@@ -157,6 +157,11 @@ impl EmbeddedTable {
         self.wire.state().plan.is_down()
     }
 
+    /// What becomes of a call to another service while the caller of these tables is down or about to be.
+    pub(crate) fn course_in_crash(&self) -> Option<Course> {
+        self.wire.state().plan.course_in_crash()
+    }
+
     /// Ends a crash, and takes back the crash and all faults still to come.
     pub fn recover(&self) {
         self.wire.state().plan.clear();

@@ -80,6 +80,7 @@ impl Seed {
             .collect())
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a tool at a desk has a clock")]
     async fn write(&self, stack: &Stack, mut done: impl FnMut()) -> Result<(), Failed> {
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(stack.region.clone()))

@@ -26,7 +26,7 @@ fn every_link_of_a_document_leads_somewhere() {
     for document in documents() {
         let folder = document.rsplit_once('/').map_or("", |(folder, _)| folder);
         for target in links(&read(&document)) {
-            if !exists(&format!("{folder}/{target}").trim_start_matches('/')) {
+            if !exists(format!("{folder}/{target}").trim_start_matches('/')) {
                 findings.push(format!("{document} links to {target}, which is not there"));
             }
         }

@@ -160,7 +160,7 @@ fn every_route_is_the_same_in_the_code_the_template_and_the_page_of_the_api() {
             Some(row) if is_row_of(route, &row) => {}
             Some(row) => findings.push(format!("docs/API.md says of {name} {row:?}, and access.rs says {route:?}")),
             None => {
-                findings.push(format!("docs/API.md has no row of {name}: its route, roles and whether it is a command"))
+                findings.push(format!("docs/API.md has no row of {name}: its route, roles and whether it is a command"));
             }
         }
     }
