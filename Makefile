@@ -1,7 +1,7 @@
 # The index of verbs, one command each. `make` alone explains them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build deploy seed down status release aws docs fmt venv
+.PHONY: help run test check build deploy seed down status release aws openapi docs fmt venv
 SHELL := bash
 
 PORT ?= 4566
@@ -51,6 +51,9 @@ release: venv ## every function for AWS, in one build, then checked
 
 aws: ## what `make release` built to AWS, STAGE=dev or prod; needs the SAM CLI and credentials
 	cd infra && sam deploy --config-env $(STAGE)-data --no-fail-on-empty-changeset && sam deploy --config-env $(STAGE) --no-fail-on-empty-changeset
+
+openapi: ## docs/openapi.json, from the handlers' own types
+	cargo run --quiet --package openapi > target/openapi.json && mv target/openapi.json docs/openapi.json
 
 docs: ## the crates' own documentation
 	cargo doc --workspace --no-deps

@@ -4,9 +4,10 @@ use domain::{Failed, Timestamp, access::Role, activity::Activity};
 use edge::{Answer, Call, Nothing, Page};
 use serde::Deserialize;
 use store::Activities;
+use utoipa::ToSchema;
 
 /// From when to when.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
     /// The first hour.

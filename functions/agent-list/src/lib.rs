@@ -4,9 +4,10 @@ use domain::{Failed, RegionName};
 use edge::{Answer, Call, Nothing, Page};
 use serde::Deserialize;
 use store::{AgentOnMap, Agents};
+use utoipa::ToSchema;
 
 /// Which agents.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
     /// Where they work.

@@ -4,12 +4,14 @@ use domain::{Day, Failed, settlement::Settlement};
 use edge::{Answer, Call, Nothing, Page};
 use serde::Deserialize;
 use store::{SettlementFilter, Settlements};
+use utoipa::ToSchema;
 
 /// Which settlements.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
     /// Of which day.
+    #[schema(value_type = Option<String>, format = Date)]
     pub business_day: Option<Day>,
 }
 

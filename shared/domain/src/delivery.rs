@@ -508,7 +508,7 @@ impl DeliverySummary {
 }
 
 /// Which visits somebody asks for.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryQuery {
     /// Where.
@@ -518,6 +518,7 @@ pub struct DeliveryQuery {
     /// Whose.
     pub agent_id: Option<AgentId>,
     /// Of which day.
+    #[schema(value_type = Option<String>, format = Date)]
     pub due: Option<Day>,
 }
 

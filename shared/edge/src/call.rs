@@ -6,6 +6,7 @@ use domain::{Caller, Command, Failed, Timestamp};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::PageRequest;
+use utoipa::ToSchema;
 
 /// A call to a route that needs a caller. `P` are the path's parameters, `B` is the body, `Q` the query.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ pub struct OpenCall<B> {
 }
 
 /// No parameters, no body, no query: anything that comes instead is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 

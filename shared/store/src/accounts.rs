@@ -6,6 +6,7 @@ use domain::{
     operator::Operator,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     answer::Page,
@@ -22,7 +23,7 @@ pub struct Accounts {
 }
 
 /// A balance and a page of the entries that made it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Statement {
     /// Which account.
     pub account_id: String,

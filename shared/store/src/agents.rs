@@ -7,6 +7,7 @@ use domain::{
     AgentId, Currency, Failed, Money, OperatorName, RegionName, ledger::Account, operator::Operator, track::Point,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     answer::Page,
@@ -23,7 +24,7 @@ pub struct Agents {
 }
 
 /// An agent as the desk's map shows them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentOnMap {
     /// Who.
     pub agent_id: AgentId,

@@ -1,6 +1,8 @@
 //! What the tests run against instead of AWS: an embedded DynamoDB behind the real SDK, and the events that start a function.
 //!
 //! * [`EmbeddedTable`]: the three tables in memory, with a ready SDK client, counted calls, faults and crash points.
+//! * [`EmbeddedBucket`], [`EmbeddedQueues`]: the parts of S3 and SQS that files and messages are sent with.
+//! * [`World`]: two operators with everybody in them, and a token for each.
 //! * [`RestRequest`]: what API Gateway hands to a function for an HTTP request.
 //! * [`QueueMessage`]: what SQS hands to a function.
 //! * [`StreamRecord`]: what a DynamoDB stream hands to a function.
@@ -13,19 +15,27 @@
     reason = "a test double that cannot do its part has failed the test"
 )]
 
+mod bucket;
 mod calls;
 mod faults;
 mod gateway;
 mod queue;
+mod queues;
 mod stream;
 mod table;
+mod world;
 
+pub use bucket::{BUCKET, EmbeddedBucket};
 pub use calls::{Calls, Operation, Usage};
 pub use faults::Fault;
 pub use gateway::{RestRequest, STAGE};
 pub use queue::{QueueMessage, queue_event};
+pub use queues::{EmbeddedQueues, SentMessage};
 pub use stream::{StreamRecord, dynamo_json, stream_event};
 pub use table::{EmbeddedTable, INDEXES, LEDGER, RECORDS, TRACKS};
+pub use world::{
+    CASH_CAP_MINOR, FLOAT_MINOR, KID, Office, PARTNERS, PASSWORD, Person, REGIONS, Reply, World, asks, realm, signer,
+};
 
 /// The moment at which tests take place: 2026-11-21T06:30:00Z, noon in India.
 pub const NOW_MILLIS: i64 = 1_795_242_600_000;
