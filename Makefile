@@ -7,6 +7,7 @@ SHELL := bash
 PORT ?= 4566
 STAGE ?= dev
 ARCH ?= x86_64
+FUNCTIONS := $(patsubst functions/%/Cargo.toml,--package %,$(wildcard functions/*/Cargo.toml))
 VENV := .venv/.made-from-requirements
 
 help: ## this list
@@ -46,7 +47,7 @@ status: ## which stacks run, and where
 	cargo xtask status
 
 release: venv ## every function for AWS, in one build, then checked
-	PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --release --workspace --bins --exclude xtask --exclude field-day$(if $(filter arm64,$(ARCH)), --arm64)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --release $(FUNCTIONS)$(if $(filter arm64,$(ARCH)), --arm64)
 	cargo xtask release-check
 
 aws: ## what `make release` built to AWS, STAGE=dev or prod; needs the SAM CLI and credentials
