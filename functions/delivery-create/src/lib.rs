@@ -9,9 +9,7 @@ use store::Deliveries;
 /// # Errors
 /// [`Failed::Invalid`] when it names a partner, region or currency that the operator does not have.
 pub async fn handle(deliveries: &Deliveries, call: Call<Nothing, NewDelivery>) -> Result<Answer<Delivery>, Failed> {
-    let partner = call.caller.partner_for(call.body.partner_id.as_ref())?;
     let operator = deliveries.operator(&call.caller.operator).await?;
-    operator.check(&partner, &call.body.region, call.body.amount.currency)?;
-    call.caller.must_plan_in(&call.body.region)?;
-    deliveries.create(call.command(), &call.body, partner).await
+    let decided = operator.plan(call.command(), &call.caller, &call.body);
+    deliveries.create(call.command(), decided).await
 }

@@ -15,8 +15,7 @@ pub async fn handle(
     disbursements: &Disbursements,
     call: Call<Nothing, NewDisbursement>,
 ) -> Result<Answer<Disbursement>, Failed> {
-    let partner = call.caller.partner_for(None)?;
     let operator = disbursements.operator(&call.caller.operator).await?;
-    operator.check(&partner, &call.body.region, call.body.amount.currency)?;
-    disbursements.create(call.command(), &call.body, partner).await
+    let decided = operator.instruct(call.command(), &call.caller, &call.body);
+    disbursements.create(call.command(), decided).await
 }

@@ -13,6 +13,6 @@ use store::Exports;
 /// [`Failed::Forbidden`] when the desk asks for ledger entries.
 pub async fn handle(exports: &Exports, call: Call<Nothing, NewExport>) -> Result<Answer<Export>, Failed> {
     let operator = exports.operator(&call.caller.operator).await?;
-    let export = Export::request(call.command(), &call.caller, &operator, &call.body)?;
-    exports.create(call.command(), export).await
+    let decided = Export::request(call.command(), &call.caller, &operator, &call.body);
+    exports.create(call.command(), decided).await
 }

@@ -381,10 +381,10 @@ impl Delivery {
     /// [`Failed::Unknown`] when it is not this agent's visit, [`Failed::Invalid`] when the report is not one,
     /// [`Failed::Refused`] when the status or the amount does not allow it.
     pub fn conclude(&self, agent: &Agent, outcome: &Outcome, command: &Command) -> Result<Concluded, Failed> {
-        let reported = outcome.reported()?;
         if self.agent_id.as_ref() != Some(&agent.agent_id) {
             return Err(Failed::Unknown);
         }
+        let reported = outcome.reported()?;
         let (status, transfer, reason) = match reported {
             Reported::NoCash(reason) => {
                 self.must_move_to(DeliveryStatus::Failed)?;

@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Currency, Failed, Flaw, OperatorName, PartnerName, RegionName, access::Role};
+use crate::{
+    Caller, Command, Currency, Delivery, Failed, Flaw, OperatorName, PartnerName, RegionName,
+    access::Role,
+    delivery::NewDelivery,
+    disbursement::{Instruction, NewDisbursement},
+};
 
 /// A delivery company that runs on Milepost: the tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +29,7 @@ impl Operator {
     ///
     /// # Errors
     /// [`Failed::Invalid`] with a pointer for each part that the operator does not have.
-    pub fn check(&self, partner: &PartnerName, region: &RegionName, currency: Currency) -> Result<(), Failed> {
+    fn check(&self, partner: &PartnerName, region: &RegionName, currency: Currency) -> Result<(), Failed> {
         let mut flaws = Vec::new();
         if !self.partners.contains(partner) {
             flaws.push(Flaw::new("/partner_id", "unknown_partner", "this operator does not work for that partner"));
@@ -39,6 +44,33 @@ impl Operator {
             flaws.push(Flaw::new("/amount/currency", "wrong_currency", detail));
         }
         if flaws.is_empty() { Ok(()) } else { Err(Failed::Invalid(flaws)) }
+    }
+
+    /// The visit that a command plans, if the operator works for that partner, there and in that currency, and the
+    /// caller plans visits there.
+    ///
+    /// # Errors
+    /// [`Failed::Invalid`] with a pointer for each part that does not fit.
+    pub fn plan(&self, command: &Command, caller: &Caller, new: &NewDelivery) -> Result<Delivery, Failed> {
+        let partner = caller.partner_for(new.partner_id.as_ref())?;
+        self.check(&partner, &new.region, new.amount.currency)?;
+        caller.must_plan_in(&new.region)?;
+        Ok(Delivery::plan(command, new, partner))
+    }
+
+    /// The instruction and the visit that a partner's command makes.
+    ///
+    /// # Errors
+    /// [`Failed::Invalid`] with a pointer for each part that does not fit.
+    pub fn instruct(
+        &self,
+        command: &Command,
+        caller: &Caller,
+        new: &NewDisbursement,
+    ) -> Result<(Instruction, Delivery), Failed> {
+        let partner = caller.partner_for(None)?;
+        self.check(&partner, &new.region, new.amount.currency)?;
+        Ok(Instruction::plan(command, new, partner))
     }
 
     /// The zone of its business days; one that is not in the time zone data counts as UTC.

@@ -2,7 +2,7 @@
 
 use domain::{Failed, Flaw};
 use garde::Validate;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -31,6 +31,10 @@ pub(crate) fn parse<B: DeserializeOwned>(bytes: &[u8]) -> Result<B, Failed> {
     let mut from = serde_json::Deserializer::from_slice(bytes);
     let body = serde_path_to_error::deserialize(&mut from).map_err(|error| {
         let pointer = pointer(error.path());
+        // serde_json calls a number or a list in the place of a word a syntax error, too.
+        if error.inner().is_syntax() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+            return Failed::malformed(Flaw::new(pointer, "wrong_type", "this place takes a value of another type"));
+        }
         flawed(&pointer, error.inner())
     })?;
     from.end().map_err(|error| flawed("", &error))?;
@@ -122,6 +126,7 @@ mod tests {
             (r#"{"outcome":"confirmed","outcome":"failed"}"#, "duplicate_key", "/outcome"),
             (r#"{"outcome":"confirmed","tip":1}"#, "unknown_field", "/tip"),
             (r#"{"outcome":1}"#, "wrong_type", "/outcome"),
+            (r#"{"outcome":["confirmed"]}"#, "wrong_type", "/outcome"),
             (r#"{"outcome":"maybe"}"#, "invalid_value", "/outcome"),
             (
                 &format!(r#"{{"outcome":"confirmed",{at},"amount":{{"amount_minor":0,"currency":"INR"}}}}"#),

@@ -54,7 +54,7 @@ impl Table {
                 }
             }
             Err(Failed::Refused(refusal)) => refusal,
-            Err(failed) => return Err(failed),
+            Err(failed) => return self.answered_or(command, failed).await,
         };
         let status = refusal.status();
         let problem = Problem::of(&Failed::Refused(refusal), &command.instance, &command.request_id);
@@ -64,6 +64,15 @@ impl Table {
             Transacted::Done => Ok(Answer::kept(status, body, false)),
             Transacted::Before(answer) => Ok(answer),
             Transacted::Refused(_) => Err(Failed::fault("a transaction without limits was refused by one")),
+        }
+    }
+
+    /// A failure that is not kept, unless the command was answered before: a repeat gets the first answer even when
+    /// what it was decided on has changed since.
+    async fn answered_or<T>(&self, command: &Command, failed: Failed) -> Result<Answer<T>, Failed> {
+        match self.find(&keys::commit(command)).await? {
+            Some(before) => answered_before(command, &before),
+            None => Err(failed),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Visits: planned, assigned, concluded, listed.
 
 use domain::{
-    AgentId, Command, Delivery as Visit, DeliveryId, Event, Failed, OperatorName, PartnerName, Refusal, RegionName,
-    delivery::{Concluded, DeliveryFilter, DeliverySummary, NewDelivery, Receipt},
+    AgentId, Command, Delivery as Visit, DeliveryId, Event, Failed, OperatorName, Refusal, RegionName,
+    delivery::{Concluded, DeliveryFilter, DeliverySummary, Receipt},
     event::Happened,
     operator::Operator,
 };
@@ -82,21 +82,17 @@ impl Deliveries {
     ///
     /// # Errors
     /// As [`Table::commit`].
-    pub async fn create(
-        &self,
-        command: &Command,
-        new: &NewDelivery,
-        partner_id: PartnerName,
-    ) -> Result<Answer<Visit>, Failed> {
-        let visit = Visit::plan(command, new, partner_id);
-        let accepted = Accepted {
-            status: 201,
-            subject: visit.delivery_id.to_string(),
-            events: vec![self.event(command, Happened::DeliveryCreated, &visit)],
-            writes: plan(&self.table, &command.operator, &visit, visit.delivery_id.as_str())?,
-            answer: visit,
-        };
-        self.table.commit(command, Ok(accepted)).await
+    pub async fn create(&self, command: &Command, decided: Result<Visit, Failed>) -> Result<Answer<Visit>, Failed> {
+        let accepted = decided.and_then(|visit| {
+            Ok(Accepted {
+                status: 201,
+                subject: visit.delivery_id.to_string(),
+                events: vec![self.event(command, Happened::DeliveryCreated, &visit)],
+                writes: plan(&self.table, &command.operator, &visit, visit.delivery_id.as_str())?,
+                answer: visit,
+            })
+        });
+        self.table.commit(command, accepted).await
     }
 
     /// Gives a visit its agent.
@@ -165,7 +161,7 @@ impl Deliveries {
         let query = match filter {
             DeliveryFilter::Worklist { region, status, due } => {
                 let partition = keys::worklist_of_deliveries(operator, region, status.as_str());
-                let range = due.map_or(Range::All, |due| Range::Prefix(format!("{due}#")));
+                let range = due.map_or(Range::All, |due| Range::Prefix(keys::worklist_due(due)));
                 Query { range, ..Query::of_index(records, keys::WORKLIST, partition) }
             }
             DeliveryFilter::AgentDay { agent_id, due } => {

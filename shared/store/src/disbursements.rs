@@ -1,8 +1,8 @@
 //! Instructions to pay: made with their visit, compared with the bank.
 
 use domain::{
-    Command, Delivery, DisbursementId, Event, Failed, OperatorName, PartnerName, Refusal,
-    disbursement::{Disbursement, Instruction, NewDisbursement, Reconciled, ReconciliationOutcome},
+    Command, Delivery, DisbursementId, Event, Failed, OperatorName, Refusal,
+    disbursement::{Disbursement, Instruction, Reconciled, ReconciliationOutcome},
     event::Happened,
     operator::Operator,
 };
@@ -56,25 +56,25 @@ impl Disbursements {
     pub async fn create(
         &self,
         command: &Command,
-        new: &NewDisbursement,
-        partner_id: PartnerName,
+        decided: Result<(Instruction, Delivery), Failed>,
     ) -> Result<Answer<Disbursement>, Failed> {
-        let (instruction, visit) = Instruction::plan(command, new, partner_id);
-        let id = instruction.disbursement_id.as_str();
-        let item = Item::of(&keys::disbursement(&command.operator, &instruction.disbursement_id), &instruction)?;
-        let mut writes = deliveries::plan(&self.table, &command.operator, &visit, id)?;
-        writes.push(self.table.create(item, Lost::Moved)?);
-        let accepted = Accepted {
-            status: 201,
-            answer: instruction.shown(&visit),
-            subject: id.to_owned(),
-            events: vec![
-                Event::of(command, Happened::DisbursementCreated, id, Some(&visit.region)),
-                Event::of(command, Happened::DeliveryCreated, visit.delivery_id.as_str(), Some(&visit.region)),
-            ],
-            writes,
-        };
-        self.table.commit(command, Ok(accepted)).await
+        let accepted = decided.and_then(|(instruction, visit)| {
+            let id = instruction.disbursement_id.as_str();
+            let item = Item::of(&keys::disbursement(&command.operator, &instruction.disbursement_id), &instruction)?;
+            let mut writes = deliveries::plan(&self.table, &command.operator, &visit, id)?;
+            writes.push(self.table.create(item, Lost::Moved)?);
+            Ok(Accepted {
+                status: 201,
+                answer: instruction.shown(&visit),
+                subject: id.to_owned(),
+                events: vec![
+                    Event::of(command, Happened::DisbursementCreated, id, Some(&visit.region)),
+                    Event::of(command, Happened::DeliveryCreated, visit.delivery_id.as_str(), Some(&visit.region)),
+                ],
+                writes,
+            })
+        });
+        self.table.commit(command, accepted).await
     }
 
     /// Keeps what the bank said; a line that bears a disbursement out is taken for ever.

@@ -57,17 +57,19 @@ impl Exports {
     ///
     /// # Errors
     /// As a commit.
-    pub async fn create(&self, command: &Command, export: Export) -> Result<Answer<Export>, Failed> {
-        let id = export.export_id.as_str();
-        let item = Item::of(&keys::export(&command.operator, &export.export_id), &export)?;
-        let accepted = Accepted {
-            status: 202,
-            subject: id.to_owned(),
-            events: vec![Event::of(command, Happened::ExportRequested, id, None)],
-            writes: vec![self.table.create(item, Lost::Moved)?],
-            answer: export,
-        };
-        self.table.commit(command, Ok(accepted)).await
+    pub async fn create(&self, command: &Command, decided: Result<Export, Failed>) -> Result<Answer<Export>, Failed> {
+        let accepted = decided.and_then(|export| {
+            let id = export.export_id.as_str();
+            let item = Item::of(&keys::export(&command.operator, &export.export_id), &export)?;
+            Ok(Accepted {
+                status: 202,
+                subject: id.to_owned(),
+                events: vec![Event::of(command, Happened::ExportRequested, id, None)],
+                writes: vec![self.table.create(item, Lost::Moved)?],
+                answer: export,
+            })
+        });
+        self.table.commit(command, accepted).await
     }
 
     /// An export.
@@ -164,7 +166,7 @@ impl ExportWriter {
                 let mut after = None;
                 loop {
                     let visits = Query {
-                        range: Range::Prefix(format!("{}#", export.day)),
+                        range: Range::Prefix(keys::worklist_due(export.day)),
                         after,
                         ..Query::of_index(&self.table.names.records, keys::WORKLIST, partition.clone())
                     };

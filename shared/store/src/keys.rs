@@ -170,6 +170,11 @@ pub(crate) fn worklist_of_deliveries(operator: &OperatorName, region: &RegionNam
     format!("{operator}#deliveries#{region}#{status}")
 }
 
+/// Begins the sort keys of a day's visits.
+pub(crate) fn worklist_due(due: Day) -> String {
+    format!("{due}#")
+}
+
 pub(crate) fn worklist_delivery(due: Day, delivery: &DeliveryId) -> String {
     format!("{due}#{delivery}")
 }

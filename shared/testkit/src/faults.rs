@@ -126,11 +126,12 @@ impl Plan {
             Crash::Down => Some(Course::NeverArrived),
             Crash::Within { calls, applied } => {
                 *calls -= 1;
-                (*calls == 0).then(|| {
-                    let course = if *applied { Course::AnswerLost } else { Course::NeverArrived };
-                    self.crash = Crash::Down;
-                    course
-                })
+                if *calls > 0 {
+                    return None;
+                }
+                let course = if *applied { Course::AnswerLost } else { Course::NeverArrived };
+                self.crash = Crash::Down;
+                Some(course)
             }
         }
     }

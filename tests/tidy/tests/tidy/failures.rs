@@ -60,7 +60,7 @@ fn flaw_codes() -> BTreeSet<String> {
         let second = source.calls("Flaw::new").into_iter().filter_map(|arguments| arguments.into_iter().nth(1));
         codes.extend(second.filter_map(|code| literal(&code).map(str::to_owned)));
         // The HTTP door has a shorthand of its own for the key's header.
-        let first = source.calls(" flaw").into_iter().filter_map(|arguments| arguments.into_iter().next());
+        let first = source.calls("flaw").into_iter().filter_map(|arguments| arguments.into_iter().next());
         codes.extend(first.filter_map(|code| literal(&code).map(str::to_owned)));
     }
     // A batch of which no point is kept is refused with the verdicts for codes.

@@ -16,8 +16,6 @@ use crate::{
 const MOST_MAIN_LINES: usize = 20;
 /// Where the tests of the functions have their modules.
 const MODULES: &str = "tests/it/tests/it";
-/// Modules there that belong to no single function begin with this word; `main.rs` lists all modules.
-const SHARED_MODULES: [&str; 1] = ["main"];
 
 fn route(function: &str) -> Option<&'static Route> {
     ROUTES.iter().copied().find(|route| route.function == function)
@@ -160,7 +158,8 @@ fn every_route_is_the_same_in_the_code_the_template_and_the_page_of_the_api() {
             Some(row) if is_row_of(route, &row) => {}
             Some(row) => findings.push(format!("docs/API.md says of {name} {row:?}, and access.rs says {route:?}")),
             None => {
-                findings.push(format!("docs/API.md has no row of {name}: its route, roles and whether it is a command"));
+                findings
+                    .push(format!("docs/API.md has no row of {name}: its route, roles and whether it is a command"));
             }
         }
     }
@@ -198,25 +197,38 @@ fn every_function_has_an_event_that_succeeds_and_every_event_its_function() {
     nothing(&findings);
 }
 
+/// Blocks of `mod` lines, each from one blank line to the next.
+fn module_blocks(main: &str) -> Vec<Vec<String>> {
+    let blocks = main.split("\n\n").map(|block| {
+        let modules = block.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+        modules.map(str::to_owned).collect::<Vec<_>>()
+    });
+    blocks.filter(|block| !block.is_empty()).collect()
+}
+
 #[test]
 fn every_function_has_a_test_module_and_every_test_module_a_function() {
-    let wanted: BTreeSet<String> = functions().iter().map(|name| snake(name)).collect();
-    let found: BTreeSet<String> = names_in(MODULES)
-        .into_iter()
-        .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned))
-        .filter(|name| !SHARED_MODULES.contains(&name.as_str()))
-        .collect();
-    let mut findings: Vec<String> = wanted
-        .difference(&found)
-        .map(|name| format!("{MODULES}/{name}.rs is missing: what the function promises"))
-        .collect();
-    let main = find(&format!("{MODULES}/main.rs")).unwrap_or_default();
-    findings.extend(
-        wanted
-            .intersection(&found)
-            .filter(|name| !main.contains(&format!("mod {name};")))
-            .map(|name| format!("{MODULES}/main.rs does not say `mod {name};`, so its tests do not run")),
-    );
+    let mut findings = vec![];
+    let wanted: Vec<String> = functions().iter().map(|name| snake(name)).collect();
+    for name in wanted.iter().filter(|name| !exists(&format!("{MODULES}/{name}.rs"))) {
+        findings.push(format!("{MODULES}/{name}.rs is missing: what the function promises"));
+    }
+    let blocks = module_blocks(&find(&format!("{MODULES}/main.rs")).unwrap_or_default());
+    let last = blocks.last().cloned().unwrap_or_default();
+    if last != wanted {
+        let missing: Vec<_> = wanted.iter().filter(|name| !last.contains(name)).collect();
+        let idle: Vec<_> = last.iter().filter(|name| !wanted.contains(name)).collect();
+        findings.push(format!(
+            "{MODULES}/main.rs: the last block of `mod` lines must be the functions, A to Z; missing {missing:?}, no function {idle:?}"
+        ));
+    }
+    let declared: Vec<String> = blocks.concat();
+    for name in names_in(MODULES) {
+        let module = name.trim_end_matches(".rs");
+        if module != "main" && !declared.contains(&module.to_owned()) {
+            findings.push(format!("{MODULES}/main.rs does not say `mod {module};`, so its tests do not run"));
+        }
+    }
     nothing(&findings);
 }
 

@@ -76,7 +76,9 @@ impl Source {
     /// Arguments of every call of a name, as they are written: `calls("Flaw::new")`.
     pub(crate) fn calls(&self, name: &str) -> Vec<Vec<String>> {
         let opened = format!("{name}(");
-        self.code.match_indices(&opened).map(|(at, _)| arguments(&self.code[at + opened.len()..])).collect()
+        let is_whole = |at: usize| !self.code[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_');
+        let found = self.code.match_indices(&opened).filter(|(at, _)| is_whole(*at));
+        found.map(|(at, _)| arguments(&self.code[at + opened.len()..])).collect()
     }
 }
 

@@ -1,0 +1,169 @@
+//! Steps of a field day, each through its door: how tests get a visit or an instruction into a state.
+
+use std::sync::Arc;
+
+use domain::access::{
+    DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE,
+    LOCATION_RECORD, Route, SETTLEMENT_CREATE,
+};
+use serde_json::{Value, json};
+use testkit::{NOW_MILLIS, Office, Person, Reply, RestRequest, World};
+use tokio::task::JoinSet;
+
+use crate::door::call;
+
+/// The day of the tests, in both UTC and the operators' zone.
+pub(crate) const TODAY: &str = "2026-11-21";
+/// An amount in rupees.
+pub(crate) fn inr(amount_minor: i64) -> Value {
+    json!({ "amount_minor": amount_minor, "currency": "INR" })
+}
+
+/// Somebody to visit.
+pub(crate) fn borrower() -> Value {
+    json!({ "name": "Sunita Pawar", "phone": "+919800000001", "address": "12 Laxmi Road, Pune" })
+}
+
+/// A collection to be planned.
+pub(crate) fn collection(reference: &str, amount_minor: i64) -> Value {
+    json!({ "kind": "collection", "partner_id": "bfil", "reference": reference, "region": "pune-north",
+            "borrower": borrower(), "amount": inr(amount_minor), "due": TODAY })
+}
+
+/// An instruction to be taken.
+pub(crate) fn instruction(reference: &str, amount_minor: i64) -> Value {
+    json!({ "reference": reference, "region": "pune-north", "borrower": borrower(),
+            "amount": inr(amount_minor), "due": TODAY })
+}
+
+/// A report that cash changed hands.
+pub(crate) fn confirmed(amount_minor: i64) -> Value {
+    json!({ "outcome": "confirmed", "amount": inr(amount_minor), "occurred_at": "2026-11-21T06:29:00.000Z",
+            "position": { "lat": 18.52, "lon": 73.85, "accuracy_metres": 9.5 } })
+}
+
+/// A report that it did not.
+pub(crate) fn failed(reason: &str) -> Value {
+    json!({ "outcome": "failed", "reason": reason, "occurred_at": "2026-11-21T06:29:00.000Z" })
+}
+
+/// A line of a bank statement.
+pub(crate) fn bank_line(reference: &str, amount_minor: i64) -> Value {
+    json!({ "bank_reference": reference, "amount": inr(amount_minor), "value_date": TODAY })
+}
+
+/// A point of a track, so many seconds before now.
+pub(crate) fn point(seconds_ago: i64, lat: f64) -> Value {
+    let at = domain::Timestamp::from_millis(NOW_MILLIS).plus_seconds(-seconds_ago);
+    json!({ "captured_at": at, "lat": lat, "lon": 73.85, "accuracy_metres": 12.0 })
+}
+
+/// A command of somebody under a key.
+pub(crate) fn command(person: &Person, route: &Route, key: &str, body: &Value) -> RestRequest {
+    person.asks(route).header("Idempotency-Key", key).json(body)
+}
+
+/// The report on a visit, as a request.
+pub(crate) fn report(agent: &Person, delivery_id: &str, key: &str, body: &Value) -> RestRequest {
+    command(agent, &DELIVERY_CONFIRM, key, body).path("delivery_id", delivery_id)
+}
+
+/// Sends a report on a visit.
+pub(crate) async fn confirm(world: &World, agent: &Person, delivery_id: &str, key: &str, body: &Value) -> Reply {
+    call(world, &DELIVERY_CONFIRM, &report(agent, delivery_id, key, body)).await
+}
+
+/// Plans a visit.
+pub(crate) async fn plan(world: &World, person: &Person, key: &str, body: &Value) -> Reply {
+    call(world, &DELIVERY_CREATE, &command(person, &DELIVERY_CREATE, key, body)).await
+}
+
+/// Gives a visit to an agent.
+pub(crate) async fn assign(world: &World, desk: &Person, delivery_id: &str, agent: &Person, key: &str) -> Reply {
+    let body = json!({ "agent_id": agent.subject() });
+    let request = command(desk, &DELIVERY_ASSIGN, key, &body).path("delivery_id", delivery_id);
+    call(world, &DELIVERY_ASSIGN, &request).await
+}
+
+/// Takes an instruction.
+pub(crate) async fn instruct(world: &World, partner: &Person, key: &str, body: &Value) -> Reply {
+    call(world, &DISBURSEMENT_CREATE, &command(partner, &DISBURSEMENT_CREATE, key, body)).await
+}
+
+/// Holds an instruction against a bank line.
+pub(crate) async fn reconcile(world: &World, person: &Person, id: &str, key: &str, line: &Value) -> Reply {
+    let request = command(person, &DISBURSEMENT_RECONCILE, key, line).path("disbursement_id", id);
+    call(world, &DISBURSEMENT_RECONCILE, &request).await
+}
+
+/// Closes a business day.
+pub(crate) async fn close_day(world: &World, person: &Person, key: &str, day: &str) -> Reply {
+    let body = json!({ "business_day": day });
+    call(world, &SETTLEMENT_CREATE, &command(person, &SETTLEMENT_CREATE, key, &body)).await
+}
+
+/// Sends points of a track.
+pub(crate) async fn record(world: &World, agent: &Person, points: &[Value]) -> Reply {
+    let request = agent.asks(&LOCATION_RECORD).path("agent_id", agent.subject()).json(&json!({ "points": points }));
+    call(world, &LOCATION_RECORD, &request).await
+}
+
+/// A visit as somebody sees it.
+pub(crate) async fn visit(world: &World, person: &Person, delivery_id: &str) -> Reply {
+    call(world, &DELIVERY_GET, &person.asks(&DELIVERY_GET).path("delivery_id", delivery_id)).await
+}
+
+/// A planned collection of the first region.
+pub(crate) async fn planned(world: &World, office: &Office, reference: &str, amount_minor: i64) -> String {
+    let key = format!("plan {reference}").replace(' ', "-");
+    let reply = plan(world, &office.desk, &key, &collection(reference, amount_minor)).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.text("/delivery_id").to_owned()
+}
+
+/// A collection that the first agent has.
+pub(crate) async fn assigned(world: &World, office: &Office, reference: &str, amount_minor: i64) -> String {
+    let id = planned(world, office, reference, amount_minor).await;
+    let reply = assign(world, &office.desk, &id, &office.agents[0], &format!("assign-{reference}")).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    id
+}
+
+/// A disbursement that the first agent has: instruction and visit.
+pub(crate) async fn reserved(world: &World, office: &Office, reference: &str, amount_minor: i64) -> (String, String) {
+    let partner = &office.partners[0];
+    let taken = instruct(world, partner, &format!("take-{reference}"), &instruction(reference, amount_minor)).await;
+    assert_eq!(taken.status, 201, "{taken:?}");
+    let (id, visit) = (taken.text("/disbursement_id").to_owned(), taken.text("/delivery_id").to_owned());
+    let reply = assign(world, &office.desk, &visit, &office.agents[0], &format!("reserve-{reference}")).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    (id, visit)
+}
+
+/// A disbursement whose cash the borrower has.
+pub(crate) async fn handed_over(world: &World, office: &Office, reference: &str, amount_minor: i64) -> String {
+    let (id, visit) = reserved(world, office, reference, amount_minor).await;
+    let key = format!("hand-{reference}");
+    let reply = confirm(world, &office.agents[0], &visit, &key, &confirmed(amount_minor)).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    id
+}
+
+/// A collection whose cash the agent has.
+pub(crate) async fn collected(world: &World, office: &Office, reference: &str, amount_minor: i64) -> String {
+    let id = assigned(world, office, reference, amount_minor).await;
+    let key = format!("collect-{reference}");
+    let reply = confirm(world, &office.agents[0], &id, &key, &confirmed(amount_minor)).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    id
+}
+
+/// All requests at once; their answers in the order they came.
+pub(crate) async fn all_at_once(world: &Arc<World>, route: &'static Route, requests: Vec<RestRequest>) -> Vec<Reply> {
+    let mut running = JoinSet::new();
+    for request in requests {
+        let world = Arc::clone(world);
+        running.spawn(async move { call(&world, route, &request).await });
+    }
+    running.join_all().await
+}
