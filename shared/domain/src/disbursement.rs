@@ -286,7 +286,7 @@ impl Instruction {
             return Err(Refusal::IllegalTransition { status, legal_moves }.into());
         };
         if let Some(said) = self.reconciliation.as_ref().filter(|s| s.outcome == ReconciliationOutcome::Reconciled) {
-            let same = said.bank_reference == line.bank_reference
+            let same = said.bank_reference.eq_ignore_ascii_case(&line.bank_reference)
                 && said.amount == line.amount
                 && said.value_date == line.value_date;
             return if same {

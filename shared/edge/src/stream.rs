@@ -123,32 +123,50 @@ where
     let capability: &'static C = Box::leak(Box::new(capability));
     let (handle, parking) = (&handle, &parking);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<serde_json::Value>| async move {
-        let records = match event.payload.get("Records") {
-            Some(serde_json::Value::Array(records)) => records.clone(),
-            _ => return Err(Error::from("a stream event without Records")),
-        };
-        for record in records {
-            let text = record.to_string();
-            let event_id = record.get("eventID").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
-            let done = match serde_json::from_value::<Change>(record) {
-                Ok(change) => follow_one(change, handle, capability).await,
-                Err(error) => Err(Failed::fault(error)),
-            };
-            log::message(function, &event_id, &done);
-            if done.is_err() {
-                // Only when not even parking works is the batch handed back to be read again.
-                parking.park(&text).await.map_err(|failed| Error::from(log::chain(&failed)))?;
-            }
-        }
-        Ok(())
+        follow_batch(function, event.payload, handle, capability, parking).await
     }))
     .await
 }
 
-/// Tries a change twice: what passes in a moment need not be parked.
-async fn follow_one<C, H, Fut>(change: Change, handle: &H, capability: &'static C) -> Result<(), Failed>
+/// Follows one batch: what [`follow`] does with each, and what tests call in process.
+///
+/// # Errors
+/// When a record can neither be handled nor parked: the batch is read again.
+pub async fn follow_batch<'a, C, H, Fut>(
+    function: &'static str,
+    batch: serde_json::Value,
+    handle: &H,
+    capability: &'a C,
+    parking: &Parking,
+) -> Result<(), Error>
 where
-    H: Fn(&'static C, Change) -> Fut,
+    H: Fn(&'a C, Change) -> Fut,
+    Fut: Future<Output = Result<(), Failed>>,
+{
+    let records = match batch.get("Records") {
+        Some(serde_json::Value::Array(records)) => records.clone(),
+        _ => return Err(Error::from("a stream event without Records")),
+    };
+    for record in records {
+        let text = record.to_string();
+        let event_id = record.get("eventID").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
+        let done = match serde_json::from_value::<Change>(record) {
+            Ok(change) => follow_one(change, handle, capability).await,
+            Err(error) => Err(Failed::fault(error)),
+        };
+        log::message(function, &event_id, &done);
+        if done.is_err() {
+            // Only when not even parking works is the batch handed back to be read again.
+            parking.park(&text).await.map_err(|failed| Error::from(log::chain(&failed)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Tries a change twice: what passes in a moment need not be parked.
+async fn follow_one<'a, C, H, Fut>(change: Change, handle: &H, capability: &'a C) -> Result<(), Failed>
+where
+    H: Fn(&'a C, Change) -> Fut,
     Fut: Future<Output = Result<(), Failed>>,
 {
     match handle(capability, change.clone()).await {

@@ -47,9 +47,15 @@ impl Answer {
         problem
     }
 
-    /// Whether the gateway answered, not a function: it names the call by its id alone.
+    /// Whether it is a refusal by a rule, which is kept under its key like a success.
+    pub(crate) fn is_kept(&self) -> bool {
+        let kept = ["illegal_transition", "business_day_closed"];
+        self.status == 409 && kept.iter().any(|code| self.json()["code"] == *code)
+    }
+
+    /// Whether the gateway answered, not a function: it names the call by its id alone, or not at all.
     pub(crate) fn is_of_the_gateway(&self) -> bool {
-        self.body.contains("\"urn:uuid:")
+        self.request_id.is_empty() || self.body.contains("\"urn:uuid:")
     }
 }
 

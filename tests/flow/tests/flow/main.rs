@@ -5,11 +5,9 @@
 //! `MILEPOST_STORIES=killed,redelivered` tells only those whose names have one of these words;
 //! `MILEPOST_FLOW_PORT` moves the emulator.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stdout,
     reason = "a story that cannot go on has failed, and every story says how it ended"
 )]
 
@@ -17,6 +15,7 @@ mod api;
 mod aws;
 mod line;
 mod message;
+mod newcomer;
 mod patience;
 mod process;
 mod stage;

@@ -74,7 +74,11 @@ impl Message {
 
     fn more(&mut self, from: &mut impl BufRead, length: u64) -> io::Result<()> {
         let read = from.take(length).read_to_end(&mut self.bytes)?;
-        if u64::try_from(read).is_ok_and(|read| read == length) { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        if u64::try_from(read).is_ok_and(|read| read == length) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
     }
 
     fn chunks(&mut self, from: &mut impl BufRead) -> io::Result<()> {

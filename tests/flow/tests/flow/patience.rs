@@ -1,5 +1,8 @@
 //! Waiting: for something to be seen, with a bound; and the only clock that the stories read.
-#![expect(clippy::disallowed_methods, reason = "the stories stand outside the stack, where time is a clock on the wall")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the stories stand outside the stack, where time is a clock on the wall"
+)]
 
 use std::{
     thread,
@@ -19,6 +22,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         if let Some(seen) = look() {
+            eprintln!("DBG {} waited {:?} for {what}", now(), begun.elapsed());
             return seen;
         }
         thread::park_timeout(GLANCE);

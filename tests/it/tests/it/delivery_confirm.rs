@@ -88,12 +88,14 @@ async fn the_order_of_members_and_the_spelling_of_a_number_make_no_other_command
     let world = World::new().await;
     let agent = &world.pennco.agents[0];
     let id = assigned(&world, &world.pennco, "BF-1", 150_000).await;
-    let first = r#"{"outcome":"confirmed","amount":{"amount_minor":5,"currency":"INR"},"occurred_at":"2026-11-21T06:29:00Z"}"#;
+    let first =
+        r#"{"outcome":"confirmed","amount":{"amount_minor":5,"currency":"INR"},"occurred_at":"2026-11-21T06:29:00Z"}"#;
     let second = r#" {"occurred_at":"2026-11-21T11:59:00.000+05:30", "amount":{"currency":"INR","amount_minor":5},"reason":null,
         "outcome":"confirmed"}"#;
     for (body, replayed) in [(first, false), (second, true)] {
         let request = agent.asks(&DELIVERY_CONFIRM).path("delivery_id", &id).header("Idempotency-Key", "k1");
-        let reply = call(&world, &DELIVERY_CONFIRM, &request.header("Content-Type", "application/json").body(body)).await;
+        let reply =
+            call(&world, &DELIVERY_CONFIRM, &request.header("Content-Type", "application/json").body(body)).await;
         assert_eq!((reply.status, reply.is_replay()), (200, replayed), "{reply:?}");
     }
 }
@@ -102,7 +104,8 @@ async fn the_order_of_members_and_the_spelling_of_a_number_make_no_other_command
 async fn a_key_used_for_another_report_names_what_differs() {
     let world = World::new().await;
     let (pennco, agent) = (&world.pennco, &world.pennco.agents[0]);
-    let (id, other) = (assigned(&world, pennco, "BF-1", 150_000).await, assigned(&world, pennco, "BF-2", 150_000).await);
+    let (id, other) =
+        (assigned(&world, pennco, "BF-1", 150_000).await, assigned(&world, pennco, "BF-2", 150_000).await);
     assert_eq!(confirm(&world, agent, &id, "k1", &confirmed(150_000)).await.status, 200);
     let reused = confirm(&world, agent, &id, "k1", &confirmed(140_000)).await;
     assert_eq!(reused.said(), (422, "idempotency_key_reused"));
@@ -252,7 +255,11 @@ async fn a_report_that_contradicts_itself_is_invalid() {
     for (body, pointer, code) in [
         (json!({ "outcome": "confirmed", "occurred_at": at }), "/amount", "required"),
         (json!({ "outcome": "failed", "occurred_at": at }), "/reason", "required"),
-        (json!({ "outcome": "failed", "reason": "other", "amount": inr(5), "occurred_at": at }), "/amount", "not_allowed"),
+        (
+            json!({ "outcome": "failed", "reason": "other", "amount": inr(5), "occurred_at": at }),
+            "/amount",
+            "not_allowed",
+        ),
         (
             json!({ "outcome": "confirmed", "reason": "other", "amount": inr(5), "occurred_at": at }),
             "/reason",
@@ -290,7 +297,8 @@ async fn sixty_four_reports_under_as_many_keys_conclude_the_visit_once() {
     let requests = (0..64).map(|n| report(agent, &id, &format!("k{n}"), &confirmed(150_000))).collect();
     let replies = all_at_once(&world, &DELIVERY_CONFIRM, requests).await;
     let won = replies.iter().filter(|reply| reply.status == 200).count();
-    let lost = replies.iter().filter(|reply| matches!(reply.said(), (409, "illegal_transition" | "in_progress"))).count();
+    let lost =
+        replies.iter().filter(|reply| matches!(reply.said(), (409, "illegal_transition" | "in_progress"))).count();
     assert_eq!((won, lost), (1, 63));
     assert_eq!(books::balance(&world, &world.pennco).await, FLOAT_MINOR + 150_000);
 }

@@ -1,1 +1,63 @@
-//! To come.
+//! `settlement-close`: closes each operator's business day at 20:30 in its own zone.
+
+use domain::access::SETTLEMENT_LIST;
+use edge::schedule::Tick;
+use testkit::{Office, World};
+
+use crate::{
+    door::call,
+    steps::{TODAY, close_day},
+};
+
+async fn tick(world: &World, at: &str) {
+    let tick = Tick { at: at.parse().unwrap(), message_id: format!("tick {at}") };
+    settlement_close::handle(&world.settlements(), tick).await.unwrap();
+}
+
+/// The days that are closed, newest first, with their partner.
+async fn closed(world: &World, office: &Office) -> Vec<(String, String)> {
+    let reply = call(world, &SETTLEMENT_LIST, &office.admin.asks(&SETTLEMENT_LIST)).await;
+    let text = |one: &serde_json::Value, name: &str| one[name].as_str().unwrap().to_owned();
+    reply.items().iter().map(|one| (text(one, "business_day"), text(one, "partner_id"))).collect()
+}
+
+#[tokio::test]
+async fn a_tick_closes_what_is_due_of_every_operator_and_a_second_one_nothing() {
+    let world = World::new().await;
+    tick(&world, "2026-11-21T15:00:00Z").await;
+    for office in [&world.pennco, &world.vishi] {
+        let days = closed(&world, office).await;
+        assert_eq!(days.len(), 2);
+        assert!(days.iter().all(|(day, _)| day == TODAY), "{days:?}");
+    }
+    let items = world.table.items(testkit::RECORDS).len();
+    tick(&world, "2026-11-21T15:00:00Z").await;
+    tick(&world, "2026-11-22T14:59:59Z").await;
+    assert_eq!(world.table.items(testkit::RECORDS).len(), items);
+}
+
+#[tokio::test]
+async fn days_that_were_missed_are_closed_in_turn_and_one_closed_by_hand_stays() {
+    let world = World::new().await;
+    close_day(&world, &world.pennco.settlement, "k1", "2026-11-20").await;
+    tick(&world, "2026-11-23T15:00:00Z").await;
+    let days: Vec<_> = closed(&world, &world.pennco).await.into_iter().map(|(day, _)| day).collect();
+    let wanted = ["2026-11-23", "2026-11-23", "2026-11-22", "2026-11-22", TODAY, TODAY, "2026-11-20", "2026-11-20"];
+    assert_eq!(days, wanted);
+    assert_eq!(closed(&world, &world.vishi).await.len(), 2, "who never closed a day begins with the last one");
+}
+
+#[tokio::test]
+async fn a_tick_and_a_desk_that_close_one_day_close_it_once() {
+    let world = World::new().await;
+    let settlements = world.settlements();
+    let at = "2026-11-21T15:00:00Z".parse().unwrap();
+    let tick = Tick { at, message_id: "tick".to_owned() };
+    let (ticked, by_hand) = tokio::join!(
+        settlement_close::handle(&settlements, tick),
+        close_day(&world, &world.pennco.settlement, "k1", TODAY)
+    );
+    assert!(matches!(ticked, Ok(()) | Err(domain::Failed::InProgress)), "{ticked:?}");
+    assert!(matches!(by_hand.status, 202 | 409), "{by_hand:?}");
+    assert_eq!(closed(&world, &world.pennco).await.len(), 2);
+}

@@ -1,1 +1,57 @@
-//! To come.
+//! `settlement-create`: the settlement desk closes a business day by hand.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use domain::access::SETTLEMENT_CREATE;
+use serde_json::{Value, json};
+use testkit::World;
+
+use crate::steps::{TODAY, all_at_once, close_day, command};
+
+#[tokio::test]
+async fn a_day_closes_once_with_a_settlement_a_partner() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let closed = close_day(&world, desk, "k1", TODAY).await;
+    assert_eq!((closed.status, closed.text("/business_day")), (202, TODAY));
+    assert_eq!(closed.text("/cut_at"), "2026-11-21T06:30:00.000Z", "now, for it is before half past eight");
+    let partners: Vec<_> = closed.items().iter().map(|one| one["partner_id"].as_str().unwrap()).collect();
+    assert_eq!(partners, testkit::PARTNERS);
+    for settlement in closed.items() {
+        assert_eq!((&settlement["status"], &settlement["totals"]), (&json!("building"), &Value::Null));
+    }
+    let again = close_day(&world, desk, "k1", TODAY).await;
+    assert_eq!((again.is_replay(), &again.body), (true, &closed.body));
+    let anew = close_day(&world, desk, "k2", TODAY).await;
+    assert_eq!((anew.said(), anew.text("/last_closed")), ((409, "business_day_closed"), TODAY));
+    assert_eq!(close_day(&world, &world.vishi.settlement, "k1", TODAY).await.status, 202, "another operator's day");
+}
+
+#[tokio::test]
+async fn a_day_that_is_past_closes_at_its_own_half_past_eight() {
+    let world = World::new().await;
+    let closed = close_day(&world, &world.pennco.settlement, "k1", "2026-11-20").await;
+    assert_eq!(closed.text("/cut_at"), "2026-11-20T15:00:00.000Z");
+    let next = close_day(&world, &world.pennco.settlement, "k2", TODAY).await;
+    assert_eq!(next.text("/opened_at"), "2026-11-20T15:00:00.000Z", "no entry falls between two days");
+}
+
+#[tokio::test]
+async fn a_day_to_come_is_not_closed() {
+    let world = World::new().await;
+    let reply = close_day(&world, &world.pennco.settlement, "k1", "2026-11-22").await;
+    assert_eq!((reply.said(), reply.text("/today")), ((409, "business_day_open"), TODAY));
+    assert!(close_day(&world, &world.pennco.settlement, "k1", "2026-11-22").await.is_replay());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_sixteen_that_close_a_day_at_once_one_does() {
+    let world = Arc::new(World::new().await);
+    let desk = &world.pennco.settlement;
+    let body = json!({ "business_day": TODAY });
+    let requests = (0..16).map(|n| command(desk, &SETTLEMENT_CREATE, &format!("k{n}"), &body)).collect();
+    let replies = all_at_once(&world, &SETTLEMENT_CREATE, requests).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 202).count(), 1);
+    let codes: BTreeSet<_> = replies.iter().filter(|reply| reply.status != 202).map(testkit::Reply::said).collect();
+    assert_eq!(codes, BTreeSet::from([(409, "business_day_closed")]));
+}

@@ -167,3 +167,41 @@ pub(crate) async fn all_at_once(world: &Arc<World>, route: &'static Route, reque
     }
     running.join_all().await
 }
+
+/// The commits of the records, as the stream hands them over: every one, again.
+pub(crate) fn stream_of_commits(world: &World) -> Value {
+    let commits = world.table.items(testkit::RECORDS).into_iter().filter(|item| item["sk"]["S"] == "commit");
+    let records: Vec<_> = commits.map(|item| testkit::StreamRecord::insert(&item)).collect();
+    testkit::stream_event(testkit::RECORDS, &records)
+}
+
+/// Follows every commit: its events are in their queues afterwards.
+pub(crate) async fn relay(world: &World) {
+    let (outbox, parking) = (world.outbox(), world.parking());
+    let batch = stream_of_commits(world);
+    edge::stream::follow_batch(event_relay::NAME, batch, &event_relay::handle, &outbox, &parking).await.unwrap();
+}
+
+/// What lies in a queue, as its consumer receives it.
+pub(crate) fn waiting(world: &World, queue: &str) -> Vec<testkit::QueueMessage> {
+    world.queues.sent_to(queue).iter().enumerate().map(|(n, sent)| sent.received(&format!("m-{n}"))).collect()
+}
+
+/// Works messages off as the queue door does; the ids of those that failed.
+pub(crate) async fn work_off(
+    queue: &str,
+    messages: &[testkit::QueueMessage],
+    work: impl AsyncFn(edge::queue::Message) -> Result<(), domain::Failed>,
+) -> Vec<String> {
+    let batch = testkit::QueueMessage::batch(queue, messages);
+    let response = edge::queue::work_off("test", batch, async |message| work(edge::queue::read(message)?).await).await;
+    response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
+/// Relays every commit and builds every settlement that waits.
+pub(crate) async fn build_settlements(world: &World) -> Vec<String> {
+    relay(world).await;
+    let writer = world.settlement_writer();
+    let waiting = waiting(world, "settlement.fifo");
+    work_off("settlement.fifo", &waiting, async |message| settlement_build::handle(&writer, message).await).await
+}

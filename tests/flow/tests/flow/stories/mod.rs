@@ -1,15 +1,40 @@
 //! The stories, in the order in which they are told.
 
+mod crowd;
+mod dead_letters;
+mod events;
+mod field_day;
 mod killed;
+mod log;
+mod permissions;
+mod settlement;
+mod walls;
 
 use crate::stage::Stage;
 
-/// A story and the sentence that it proves.
+/// The sentence that a story proves, and the story.
 type Story = (&'static str, fn(&Stage));
 
-/// Every story.
+/// Every story. An event is left behind first, so that it is old enough when it is swept up; the log is read last.
 pub(crate) const ALL: &[Story] = &[
-    ("a confirm killed after its commit has one effect, and its retry gets the stored receipt", killed::after_the_commit),
-    ("a confirm killed before its commit has no effect, and its retry has one", killed::before_the_commit),
-    ("a confirm whose answer from AWS is lost is finished by the function itself", killed::answer_lost),
+    ("an event that the relay cannot send is parked and the stream goes on", events::left_behind),
+    ("a confirm killed after its commit has one effect and its retry gets the kept receipt", killed::after_the_commit),
+    ("a confirm killed before its commit has no effect and its retry has one", killed::before_the_commit),
+    ("a confirm that does not hear of its own commit asks again and finds it", killed::answer_lost),
+    ("64 confirms at once with one key are one command", crowd::with_one_key),
+    ("64 confirms at once with a key each conclude a visit once", crowd::with_a_key_each),
+    ("a small field day ends without violations", field_day::without_violations),
+    ("poison ends as a dead letter and its neighbours are counted once", dead_letters::poison_is_parked_alone),
+    ("poison in a FIFO queue ends as a dead letter", dead_letters::poison_is_parked_in_order),
+    ("redriving a message that was counted adds nothing", dead_letters::redriving_adds_nothing),
+    ("an event delivered again five times counts once", events::delivered_again),
+    ("a settlement built again is the same file and books nothing", settlement::built_again),
+    ("a tick closes each day that is due and another changes nothing", settlement::closed_by_the_tick),
+    ("another operator's things are as unknown as no things at all", walls::between_operators),
+    ("the gateway's own answers are problems like any other", walls::of_the_gateway),
+    ("bad input is refused by name", walls::against_bad_input),
+    ("a function's credentials end at its policy", permissions::of_a_function_end_at_its_policy),
+    ("an event left behind is swept up and counts once", events::swept_up),
+    ("every request has one line in the log", log::has_one_line_a_request),
+    ("no secret and no borrower is in the log", log::keeps_secrets),
 ];

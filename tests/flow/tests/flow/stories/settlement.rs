@@ -1,0 +1,111 @@
+//! A business day closes once, and its file is the same whenever it is built.
+
+use data_encoding::HEXLOWER;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::events::message_with;
+use crate::{
+    api::Person,
+    line::Fate,
+    newcomer,
+    patience::{today, until},
+    stage::{OPERATOR, Stage},
+    visits::{PARTNER, Round},
+};
+
+/// Closed by the desk; built, and built again from the same event.
+pub(crate) fn built_again(stage: &Stage) {
+    let round = Round::in_hassan(stage);
+    let group = format!("{OPERATOR}.{PARTNER}");
+    let listening = stage.line.arm(Fate::Pass, "SendMessageBatch", &["settlement.requested", &group]);
+    let day = json!({"business_day": today().to_string()});
+    let closed = round.books.post("/api/v1/settlements", "close", &day).must_be(202);
+    let ours = closed["items"].as_array().expect("items").iter().find(|one| one["partner_id"] == PARTNER);
+    let id = ours.expect("a settlement a partner")["settlement_id"].as_str().expect("an id").to_owned();
+    let message = message_with(&listening.met().request, &id);
+    let first = until_settled(&round.books, &id);
+    let file = download(stage, &first);
+    must_hold_the_day(&round, &first, &file);
+
+    let account = |name: &str| round.books.get(&format!("/api/v1/accounts/{name}.{PARTNER}?limit=100")).must_be(200);
+    let booked = [account("partner_control"), account("partner_settlement")];
+    let queue = stage.queue("SettlementQueue");
+    let again = {
+        let _hurried = queue.hurried();
+        queue.send_in_group(&group, "the same again", &message)
+    };
+    assert!(stage.log.outcome(&again), "building again is done");
+    let second = round.books.get(&format!("/api/v1/settlements/{id}")).must_be(200);
+    assert_eq!(without_link(&second), without_link(&first), "the settlement is the same");
+    assert_eq!(download(stage, &second), file, "the file is the same, byte for byte");
+    assert_eq!([account("partner_control"), account("partner_settlement")], booked, "nothing is booked twice");
+    round.books.post("/api/v1/settlements", "close-again", &day).must_be_problem(409, "business_day_closed");
+}
+
+/// The evening's tick closes each operator's days that are due; another finds nothing to do.
+pub(crate) fn closed_by_the_tick(stage: &Stage) {
+    let latecomer = newcomer::sign_up(stage);
+    let desks = [latecomer.clone(), stage.person("settlement", OPERATOR)];
+    let [new_before, old_before] = desks.each_ref().map(settlements);
+    assert_eq!(new_before, Vec::<Value>::new(), "a new operator has closed no day");
+    tick(stage);
+    let closed = until("the newcomer's days are settled", || {
+        let found = settlements(&latecomer);
+        (!found.is_empty() && found.iter().all(|one| one["status"] == "settled")).then_some(found)
+    });
+    assert_eq!(closed.len(), newcomer::PARTNERS.len(), "one day, one settlement a partner: {closed:?}");
+    assert_eq!(settlements(&desks[1]), old_before, "a day that is closed stays as it is");
+    tick(stage);
+    assert_eq!(desks.each_ref().map(settlements), [closed, old_before], "a second tick finds nothing to do");
+}
+
+fn tick(stage: &Stage) {
+    let sent = stage.queue("SettlementCloseQueue").send(&[json!({"tick": "settlement-close"}).to_string()]);
+    assert!(stage.log.outcome(&sent[0]), "the tick is done");
+}
+
+fn settlements(desk: &Person) -> Vec<Value> {
+    desk.list("/api/v1/settlements?limit=100")
+}
+
+fn until_settled(desk: &Person, id: &str) -> Value {
+    until("the settlement is settled", || {
+        let settlement = desk.get(&format!("/api/v1/settlements/{id}")).must_be(200);
+        (settlement["status"] == "settled").then_some(settlement)
+    })
+}
+
+fn download(stage: &Stage, settlement: &Value) -> Vec<u8> {
+    let file = &settlement["file"];
+    let bytes = stage.api.download(file["url"].as_str().expect("a link"));
+    assert_eq!(HEXLOWER.encode(&Sha256::digest(&bytes)), file["sha256"].as_str().expect("a digest"));
+    assert_eq!(Some(bytes.len()), file["bytes"].as_u64().and_then(|bytes| usize::try_from(bytes).ok()));
+    bytes
+}
+
+/// The file has a row for every entry of the partner that came before the cut, and the totals add up.
+fn must_hold_the_day(round: &Round, settlement: &Value, file: &[u8]) {
+    let cut_at = settlement["cut_at"].as_str().expect("a moment");
+    let entries = round.books.list(&format!("/api/v1/accounts/partner_control.{PARTNER}?limit=100"));
+    let of_the_day = entries
+        .iter()
+        .filter(|entry| entry["kind"] == "collection" && entry["at"].as_str().is_some_and(|at| at < cut_at));
+    let (mut count, mut collected) = (0, 0);
+    let file = String::from_utf8_lossy(file);
+    for entry in of_the_day {
+        count += 1;
+        collected -= entry["amount"]["amount_minor"].as_i64().expect("an amount");
+        let transfer = entry["transfer_id"].as_str().expect("an id");
+        assert_eq!(file.matches(transfer).count(), 1, "{transfer} has one row in\n{file}");
+    }
+    assert_eq!(settlement["totals"]["count"], count, "{settlement}");
+    assert_eq!(settlement["totals"]["collected"]["amount_minor"], collected, "{settlement}");
+}
+
+/// A settlement without its link, which is signed anew each time.
+fn without_link(settlement: &Value) -> Value {
+    let mut settlement = settlement.clone();
+    settlement["file"]["url"] = Value::Null;
+    settlement
+}
