@@ -37,6 +37,7 @@ pub struct Upload<'a> {
     hash: Sha256,
     bytes: u64,
     multipart: Option<Multipart>,
+    is_sent: bool,
 }
 
 struct Multipart {
@@ -66,7 +67,14 @@ impl Files {
             hash: Sha256::new(),
             bytes: 0,
             multipart: None,
+            is_sent: true,
         }
+    }
+
+    /// A file that is written nowhere: what it would be, were it uploaded.
+    #[must_use]
+    pub fn measure(&self, key: &str) -> Upload<'_> {
+        Upload { is_sent: false, ..self.upload(key, "") }
     }
 
     /// A settlement with a link to its file, if it has one.
@@ -125,6 +133,9 @@ impl Upload<'_> {
     pub async fn push(&mut self, bytes: &[u8]) -> Result<(), Failed> {
         self.hash.update(bytes);
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if !self.is_sent {
+            return Ok(());
+        }
         self.buffer.extend_from_slice(bytes);
         while self.buffer.len() >= PART_BYTES {
             let rest = self.buffer.split_off(PART_BYTES);
@@ -165,7 +176,7 @@ impl Upload<'_> {
     /// # Errors
     /// [`Failed::Later`] when S3 does not answer; what was sent so far is given up then.
     pub async fn finish(mut self) -> Result<StoredFile, Failed> {
-        let finished = self.complete().await;
+        let finished = if self.is_sent { self.complete().await } else { Ok(()) };
         if let (Err(_), Some(multipart)) = (&finished, &self.multipart) {
             let (client, bucket) = (&self.files.client, &self.files.bucket);
             let abort = client.abort_multipart_upload().bucket(bucket).key(&self.key);

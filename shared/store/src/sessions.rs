@@ -39,10 +39,10 @@ impl Sessions {
         self.directory.find_user(operator, login).await
     }
 
-    /// Opens a session until a moment.
+    /// Opens a session until a moment; one of this name that is open stays as it is.
     ///
     /// # Errors
-    /// [`Failed::Fault`] when there is a session of this name already.
+    /// [`Failed::Later`] when the table does not answer.
     pub async fn open(
         &self,
         operator: &OperatorName,
@@ -52,11 +52,8 @@ impl Sessions {
     ) -> Result<(), Failed> {
         let kept = Session { login: login.to_owned(), expires: until.as_seconds(), revoked: false };
         let item = Item::of(&keys::session(operator, session), &kept)?;
-        if self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await? {
-            Ok(())
-        } else {
-            Err(Failed::fault("a session of this name is open already"))
-        }
+        // One that is there already is this very one, seen again after a lost reply: its name comes from the request's id.
+        self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await.map(|_| ())
     }
 
     /// Who a session is for, as they are now: nobody when it has ended, or they may no longer log in.

@@ -5,14 +5,14 @@ use domain::{
     event::Happened,
     ledger::{Account, Entry},
     operator::Operator,
-    settlement::{Calendar, ClosedDay, Settlement, SettlementFile, Slot},
+    settlement::{Calendar, ClosedDay, Settlement, SettlementFile, SettlementStatus, Slot, StoredFile, Totals},
 };
 
 use crate::{
     answer::{Answer, Page},
     commit::Accepted,
     cursor::{CursorKey, PageRequest},
-    files::Files,
+    files::{Files, Upload},
     keys::{self, Key},
     table::{Direction, Item, Lost, Query, Range, Table, between_times},
 };
@@ -208,41 +208,29 @@ impl SettlementWriter {
     }
 
     /// Folds a settlement's entries into its file and books what is owed: the file first, always the same bytes at the
-    /// same place; then the booking, once.
+    /// same place; then the booking, once. A settlement that is booked is only ever rebuilt to the very same file.
     ///
     /// # Errors
-    /// [`Failed::Later`] when something behind does not answer; building again is safe.
+    /// [`Failed::Later`] when something behind does not answer; building again is safe. [`Failed::Fault`] when a settled
+    /// day would be rebuilt to another file; the one that is there stays.
     pub async fn build(&self, event: &Event, request_id: &str) -> Result<Answer<Settlement>, Failed> {
         let operator = &event.operator;
         let settlement_id: SettlementId = event.subject.parse().map_err(Failed::fault)?;
         let before: Settlement = self.table.get(&keys::settlement(operator, &settlement_id)).await?;
-        let mut file = SettlementFile::new(before.currency)?;
-        let mut upload = self.files.upload(&before.file_key(operator), "text/csv; charset=utf-8");
-        let control = Account::PartnerControl(before.partner_id.clone());
-        let mut after = None;
-        loop {
-            let entries = Query {
-                range: between_times(before.opened_at, before.cut_at),
-                after,
-                ..Query::of(&self.table.names.ledger, keys::ledger(operator, &control))
-            };
-            let (entries, last) = self.table.query(entries).await?;
-            for entry in entries {
-                file.push(&entry.read::<Entry>()?)?;
-                if file.waiting() >= CHUNK_BYTES {
-                    upload.push(&file.take()).await?;
-                }
-            }
-            after = last;
-            if after.is_none() {
-                break;
+        let key = before.file_key(operator);
+        let is_settled = before.status == SettlementStatus::Settled;
+        if is_settled {
+            let (_, measured) = self.write(operator, &before, self.files.measure(&key)).await?;
+            if before.file.as_ref() != Some(&measured) {
+                return Err(Failed::fault(
+                    "a settled day would be rebuilt to another file: entries appeared behind its cut",
+                ));
             }
         }
-        let totals = file.close()?;
-        upload.push(&file.take()).await?;
-        let stored = upload.finish().await?;
-        if before.status == domain::settlement::SettlementStatus::Settled {
-            return same_again(&before, &stored);
+        let upload = self.files.upload(&key, "text/csv; charset=utf-8");
+        let (totals, stored) = self.write(operator, &before, upload).await?;
+        if is_settled {
+            return Answer::ok(&before);
         }
         let command = Command::of_job(
             operator.clone(),
@@ -266,13 +254,37 @@ impl SettlementWriter {
         };
         self.table.commit(&command, Ok(accepted)).await
     }
-}
 
-/// A settlement that is booked is only ever rebuilt to the very same file.
-fn same_again(before: &Settlement, stored: &domain::settlement::StoredFile) -> Result<Answer<Settlement>, Failed> {
-    if before.file.as_ref() == Some(stored) {
-        Answer::ok(before)
-    } else {
-        Err(Failed::fault("a settled day was rebuilt to another file: entries appeared behind its cut"))
+    /// Writes the file of a settlement, entry by entry.
+    async fn write(
+        &self,
+        operator: &OperatorName,
+        settlement: &Settlement,
+        mut upload: Upload<'_>,
+    ) -> Result<(Totals, StoredFile), Failed> {
+        let mut file = SettlementFile::new(settlement.currency)?;
+        let control = Account::PartnerControl(settlement.partner_id.clone());
+        let mut after = None;
+        loop {
+            let entries = Query {
+                range: between_times(settlement.opened_at, settlement.cut_at),
+                after,
+                ..Query::of(&self.table.names.ledger, keys::ledger(operator, &control))
+            };
+            let (entries, last) = self.table.query(entries).await?;
+            for entry in entries {
+                file.push(&entry.read::<Entry>()?)?;
+                if file.waiting() >= CHUNK_BYTES {
+                    upload.push(&file.take()).await?;
+                }
+            }
+            after = last;
+            if after.is_none() {
+                break;
+            }
+        }
+        let totals = file.close()?;
+        upload.push(&file.take()).await?;
+        Ok((totals, upload.finish().await?))
     }
 }

@@ -206,7 +206,8 @@ fn split(uri: &str) -> (String, BTreeMap<String, String>) {
     let rest = uri.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    let pair = |pair: &str| pair.split_once('=').map_or((pair.to_owned(), String::new()), |(n, v)| (n.into(), v.into()));
+    let pair =
+        |pair: &str| pair.split_once('=').map_or((pair.to_owned(), String::new()), |(n, v)| (n.into(), v.into()));
     (path.to_owned(), pairs.map(pair).collect())
 }
 

@@ -28,9 +28,7 @@ use store::{
     TrustAnchors,
 };
 
-use crate::{
-    BUCKET, EmbeddedBucket, EmbeddedQueues, EmbeddedTable, LEDGER, NOW_MILLIS, RECORDS, RestRequest, TRACKS,
-};
+use crate::{BUCKET, EmbeddedBucket, EmbeddedQueues, EmbeddedTable, LEDGER, NOW_MILLIS, RECORDS, RestRequest, TRACKS};
 
 /// Opening cash of every agent, in paise: 50,000 rupees.
 pub const FLOAT_MINOR: i64 = 5_000_000;
@@ -478,7 +476,10 @@ impl Reply {
     #[must_use]
     pub fn flaws(&self) -> Vec<(&str, &str)> {
         let errors = self.json["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-        errors.iter().map(|flaw| (flaw["pointer"].as_str().expect("a pointer"), flaw["code"].as_str().expect("a code"))).collect()
+        errors
+            .iter()
+            .map(|flaw| (flaw["pointer"].as_str().expect("a pointer"), flaw["code"].as_str().expect("a code")))
+            .collect()
     }
 
     /// Whether it was first given to an earlier request.

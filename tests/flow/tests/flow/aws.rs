@@ -141,13 +141,30 @@ impl Queue {
         self.call("DeleteMessage", json!({"ReceiptHandle": message.receipt}));
     }
 
-    /// Makes the queue impatient, until the answer is dropped: what fails comes again in a second, what is sent comes
-    /// at once.
+    /// Makes the queue impatient, until the answer is dropped: what is sent comes at once, what fails comes again in a
+    /// second.
     pub(crate) fn hurried(&self) -> Hurried {
-        let named = json!({"AttributeNames": ["VisibilityTimeout", "DelaySeconds"]});
+        self.with(&json!({"DelaySeconds": "0", "VisibilityTimeout": "1"}))
+    }
+
+    /// Lets what is sent come at once, until the answer is dropped.
+    pub(crate) fn undelayed(&self) -> Hurried {
+        self.with(&json!({"DelaySeconds": "0"}))
+    }
+
+    fn with(&self, attributes: &Value) -> Hurried {
+        let named = json!({"AttributeNames": ["DelaySeconds", "VisibilityTimeout"]});
         let before = self.call("GetQueueAttributes", named)["Attributes"].clone();
-        self.set(&json!({"VisibilityTimeout": "1", "DelaySeconds": "0"}));
+        self.set(attributes);
         Hurried { queue: self.clone(), before }
+    }
+
+    /// How many messages it holds: lying, under way, and still to come.
+    pub(crate) fn depth(&self) -> u64 {
+        let states = ["", "NotVisible", "Delayed"].map(|state| format!("ApproximateNumberOfMessages{state}"));
+        let depth = self.call("GetQueueAttributes", json!({"AttributeNames": states}))["Attributes"].clone();
+        let number = |state: &String| depth[state].as_str().and_then(|number| number.parse::<u64>().ok());
+        states.iter().map(|state| number(state).expect("a queue knows how many it holds")).sum()
     }
 
     fn set(&self, attributes: &Value) {

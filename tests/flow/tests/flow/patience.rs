@@ -22,7 +22,6 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         if let Some(seen) = look() {
-            eprintln!("DBG {} waited {:?} for {what}", now(), begun.elapsed());
             return seen;
         }
         thread::park_timeout(GLANCE);

@@ -1,6 +1,10 @@
 //! The stage: one stack of its own for all stories, ended whatever happens.
 
-use std::env;
+use std::{
+    env,
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+};
 
 use xtask::{
     seed::Seed,
@@ -29,6 +33,7 @@ pub(crate) struct Stage {
     pub(crate) api: Api,
     pub(crate) aws: Aws,
     pub(crate) log: Log,
+    watch: Child,
 }
 
 impl Stage {
@@ -40,7 +45,8 @@ impl Stage {
         let up = Up { fresh: true, function_endpoint: Some(line.url()), ..Up::on(port) };
         let stack = stack::up(&up).unwrap_or_else(|failed| panic!("no stack to play on: {failed}"));
         let aws = Aws::of(&stack);
-        let stage = Self { line, api: Api::at(&stack.api_url), log: Log::of(&aws, &stack), aws, stack };
+        let watch = watch_over(stack.pid.expect("the emulator is ours"));
+        let stage = Self { line, api: Api::at(&stack.api_url), log: Log::of(&aws, &stack), aws, stack, watch };
         // From here on there is something to end: `drop` does.
         let seed = Seed { agents: 6, password: PASSWORD.to_owned(), ..Seed::on(port) };
         seed.plant().unwrap_or_else(|failed| panic!("nobody to play: {failed}"));
@@ -63,5 +69,20 @@ impl Drop for Stage {
         if let Err(failed) = stack::down(self.stack.port) {
             eprintln!("the stack was not ended: {failed}");
         }
+        drop(self.watch.kill());
+        drop(self.watch.wait());
     }
+}
+
+/// Ends the emulator when these stories are interrupted or killed and cannot: then the pipe to the watch breaks. It has a
+/// process group of its own, so that an interrupt does not reach it.
+fn watch_over(emulator: u32) -> Child {
+    Command::new("sh")
+        .args(["-c", "cat; kill -TERM \"$0\"", &emulator.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("there is a shell")
 }

@@ -1,120 +1,165 @@
-//! Crash points: a process that dies at any call to AWS, before it or right after it, leaves nothing that a retry does
-//! not make whole: one effect, one answer, balanced books.
+//! A function may die before or after any of its calls: whoever asks again with the same key finds one effect and one
+//! receipt. Every point of every handler is tried.
 
-use testkit::{Office, RECORDS, World};
+use domain::access::{
+    DELIVERY_CONFIRM, DELIVERY_CREATE, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE, Route, SETTLEMENT_CREATE,
+};
+use serde_json::json;
+use testkit::{LEDGER, RECORDS, Reply, RestRequest, World};
 
 use crate::{
     books,
+    door::call,
+    settlement_get,
     steps::{
-        TODAY, assigned, bank_line, close_day, collected, collection, confirm, confirmed, handed_over, plan, reconcile,
+        TODAY, assigned, bank_line, build_settlements, collected, collection, command, confirmed, handed_over,
+        instruction, relay, report, reserved, waiting, work_off,
     },
 };
 
-/// When the process dies.
-#[derive(Debug, Clone, Copy)]
-enum Crash {
-    /// The call never leaves.
-    Before,
-    /// The call is done, its answer never comes.
-    After,
+/// What a world holds: the same after one clean run and after a crash and a second try.
+fn held(world: &World) -> (usize, usize, Vec<String>) {
+    (world.table.items(RECORDS).len(), world.table.items(LEDGER).len(), world.bucket.keys())
 }
 
-/// What is done at each crash point: prepare, do under one key, count what it did.
-trait Deed {
-    const NAME: &'static str;
-    async fn prepare(world: &World, office: &Office) -> String;
-    async fn run(world: &World, office: &Office, about: &str) -> testkit::Reply;
+/// Lets the `n`-th call crash, before or after it is applied.
+fn crash(world: &World, n: u32, after: bool) {
+    if after { world.table.crash_after(n) } else { world.table.crash_before(n) }
 }
 
-struct Confirm;
-impl Deed for Confirm {
-    const NAME: &'static str = "delivery-confirm";
-    async fn prepare(world: &World, office: &Office) -> String {
-        assigned(world, office, "X-1", 150_000).await
-    }
-    async fn run(world: &World, office: &Office, about: &str) -> testkit::Reply {
-        confirm(world, &office.agents[0], about, "crash", &confirmed(150_000)).await
-    }
-}
-
-struct Create;
-impl Deed for Create {
-    const NAME: &'static str = "delivery-create";
-    async fn prepare(_: &World, _: &Office) -> String {
-        String::new()
-    }
-    async fn run(world: &World, office: &Office, _: &str) -> testkit::Reply {
-        plan(world, &office.desk, "crash", &collection("X-2", 5_000)).await
-    }
-}
-
-struct Reconcile;
-impl Deed for Reconcile {
-    const NAME: &'static str = "disbursement-reconcile";
-    async fn prepare(world: &World, office: &Office) -> String {
-        handed_over(world, office, "X-3", 90_000).await
-    }
-    async fn run(world: &World, office: &Office, about: &str) -> testkit::Reply {
-        reconcile(world, &office.settlement, about, "crash", &bank_line("HDFCN52026112199", 90_000)).await
-    }
-}
-
-struct Close;
-impl Deed for Close {
-    const NAME: &'static str = "settlement-create";
-    async fn prepare(world: &World, office: &Office) -> String {
-        collected(world, office, "X-4", 70_000).await
-    }
-    async fn run(world: &World, office: &Office, _: &str) -> testkit::Reply {
-        close_day(world, &office.settlement, "crash", TODAY).await
-    }
-}
-
-/// Kills the deed at every point, retries it, and holds the outcome against an undisturbed one. Gives the points tried.
-async fn exhaust<D: Deed>() -> u64 {
-    let undisturbed = World::new().await;
-    let about = D::prepare(&undisturbed, &undisturbed.pennco).await;
-    undisturbed.table.reset_calls();
-    let expected = D::run(&undisturbed, &undisturbed.pennco, &about).await;
-    assert!(expected.status < 300, "{}: {expected:?}", D::NAME);
-    let calls = undisturbed.table.calls().total().count;
-    let rows = undisturbed.table.items(RECORDS).len();
+/// Tries every crash point of a command; how many there are.
+async fn exhaust(route: &'static Route, prepare: impl AsyncFn(&World) -> RestRequest) -> u32 {
+    let clean = World::new().await;
+    let request = prepare(&clean).await;
+    let wanted = call(&clean, route, &request).await;
+    assert!(wanted.status < 300, "{}: {wanted:?}", route.function);
+    let whole = held(&clean);
     let mut points = 0;
-    for number in 1..=calls {
-        for crash in [Crash::Before, Crash::After] {
+    for after in [false, true] {
+        for n in 1.. {
             let world = World::new().await;
-            let office = &world.pennco;
-            let about = D::prepare(&world, office).await;
-            let number = u32::try_from(number).unwrap();
-            match crash {
-                Crash::Before => world.table.crash_before(number),
-                Crash::After => world.table.crash_after(number),
-            }
-            let dead = D::run(&world, office, &about).await;
-            assert!(dead.status >= 500, "{} {crash:?} call {number}: the process died, yet {dead:?}", D::NAME);
+            let request = prepare(&world).await;
+            crash(&world, n, after);
+            let first = call(&world, route, &request).await;
+            let crashed = world.table.has_crashed();
             world.table.recover();
-            let retried = D::run(&world, office, &about).await;
-            assert_eq!(retried.status, expected.status, "{} {crash:?} call {number}: {retried:?}", D::NAME);
-            let again = D::run(&world, office, &about).await;
-            assert!(again.is_replay(), "{} {crash:?} call {number}: {again:?}", D::NAME);
-            assert_eq!(again.body, retried.body, "{} {crash:?} call {number}", D::NAME);
-            assert_eq!(world.table.items(RECORDS).len(), rows, "{} {crash:?} call {number}: as many records", D::NAME);
-            books::balance(&world, office).await;
+            if !crashed {
+                break;
+            }
+            let context = format!("{}, crashed {} call {n}", route.function, if after { "after" } else { "before" });
+            assert_eq!((first.said(), first.header("retry-after")), ((503, "unavailable"), Some("2")), "{context}");
+            // The phone asks again: another request with the same key, a second later.
+            let again = request.clone().request_id("00000000-0000-4000-8000-a00000000000");
+            let second = call(&world, route, &again).await;
+            assert_eq!(second.status, wanted.status, "{context}: {second:?}");
+            assert_eq!(held(&world), whole, "{context}: one effect");
+            let third = call(&world, route, &again.request_id("00000000-0000-4000-8000-b00000000000")).await;
+            assert_eq!((third.is_replay(), &third.body), (true, &second.body), "{context}: one receipt");
+            books::balance(&world, &world.pennco).await;
             points += 1;
         }
     }
     points
 }
 
-#[tokio::test]
-async fn a_process_that_dies_at_any_call_leaves_nothing_that_a_retry_does_not_make_whole() {
+/// Tries every crash point of the settlement's build, on tables and bucket.
+async fn exhaust_the_build() -> u32 {
+    let prepare = async |world: &World| {
+        collected(world, &world.pennco, "BF-1", 150_000).await;
+        let close = command(&world.pennco.settlement, &SETTLEMENT_CREATE, "close", &json!({ "business_day": TODAY }));
+        let closed = call(world, &SETTLEMENT_CREATE, &close.at(testkit::NOW_MILLIS + 60_000)).await;
+        relay(world).await;
+        closed.text("/items/0/settlement_id").to_owned()
+    };
+    let clean = World::new().await;
+    prepare(&clean).await;
+    assert!(build_settlements(&clean).await.is_empty());
+    let whole = held(&clean);
+    let mut points = 0;
+    for after in [false, true] {
+        for n in 1.. {
+            let world = World::new().await;
+            let id = prepare(&world).await;
+            let writer = world.settlement_writer();
+            let messages = waiting(&world, "settlement.fifo");
+            let build = async |m| settlement_build::handle(&writer, m).await;
+            crash(&world, n, after);
+            let failed = work_off("settlement.fifo", &messages[..1], build).await;
+            let crashed = world.table.has_crashed();
+            world.table.recover();
+            if !crashed {
+                break;
+            }
+            assert_eq!(failed, ["m-0"], "crash point {n}");
+            assert!(work_off("settlement.fifo", &messages, build).await.is_empty(), "crash point {n}");
+            assert_eq!(held(&world), whole, "crash point {n}");
+            let settled = settlement_get::get(&world, &world.pennco.settlement, &id).await;
+            assert_eq!(settled.json["totals"]["net"]["amount_minor"], 150_000, "crash point {n}");
+            let file = world.bucket.follow(settled.text("/file/url")).unwrap();
+            assert_eq!(domain::id::Sha256Hex::of(&file).as_str(), settled.text("/file/sha256"));
+            books::balance(&world, &world.pennco).await;
+            points += 1;
+        }
+    }
+    points
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_call_of_any_handler_leaves_one_effect_and_one_receipt() {
+    let agents = |world: &World| world.pennco.agents[0].clone();
     let points = [
-        (Confirm::NAME, exhaust::<Confirm>().await),
-        (Create::NAME, exhaust::<Create>().await),
-        (Reconcile::NAME, exhaust::<Reconcile>().await),
-        (Close::NAME, exhaust::<Close>().await),
+        exhaust(&DELIVERY_CONFIRM, async |world| {
+            let id = assigned(world, &world.pennco, "BF-1", 150_000).await;
+            report(&agents(world), &id, "k1", &confirmed(150_000))
+        })
+        .await,
+        exhaust(&DELIVERY_CONFIRM, async |world| {
+            let (_, id) = reserved(world, &world.pennco, "BF-D-1", 150_000).await;
+            report(&agents(world), &id, "k1", &confirmed(150_000))
+        })
+        .await,
+        exhaust(&DELIVERY_CREATE, async |world| {
+            command(&world.pennco.desk, &DELIVERY_CREATE, "k1", &collection("BF-1", 150_000))
+        })
+        .await,
+        exhaust(&DISBURSEMENT_CREATE, async |world| {
+            command(&world.pennco.partners[0], &DISBURSEMENT_CREATE, "k1", &instruction("BF-D-1", 150_000))
+        })
+        .await,
+        exhaust(&DISBURSEMENT_RECONCILE, async |world| {
+            let id = handed_over(world, &world.pennco, "BF-D-1", 500).await;
+            let line = bank_line("HDFCN52026112112", 500);
+            command(&world.pennco.settlement, &DISBURSEMENT_RECONCILE, "k1", &line).path("disbursement_id", &id)
+        })
+        .await,
+        exhaust(&SETTLEMENT_CREATE, async |world| {
+            command(&world.pennco.settlement, &SETTLEMENT_CREATE, "k1", &json!({ "business_day": TODAY }))
+        })
+        .await,
+        exhaust_the_build().await,
     ];
-    let sum: u64 = points.iter().map(|(_, points)| points).sum();
-    assert!(points.iter().all(|(_, points)| *points >= 4), "{points:?}");
-    println!("{} handlers, {sum} crash points, 0 violations: {points:?}", points.len());
+    assert!(points.iter().all(|points| *points >= 4), "{points:?}");
+    println!("{} handlers × {points:?} points = {}, 0 violations", points.len(), points.iter().sum::<u32>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_survives_a_crash_as_well() {
+    let world = World::new().await;
+    let id = assigned(&world, &world.pennco, "BF-1", 5).await;
+    let too_much = |key: &str| report(&world.pennco.agents[0], &id, key, &confirmed(6));
+    for n in 1..=2 {
+        for after in [false, true] {
+            let key = format!("k{n}{after}");
+            crash(&world, n, after);
+            assert_eq!(call(&world, &DELIVERY_CONFIRM, &too_much(&key)).await.status, 503);
+            world.table.recover();
+            let said: Vec<Reply> = [
+                call(&world, &DELIVERY_CONFIRM, &too_much(&key)).await,
+                call(&world, &DELIVERY_CONFIRM, &too_much(&key)).await,
+            ]
+            .into();
+            assert_eq!(said[0].said(), (422, "amount_exceeds_due"));
+            assert_eq!((said[1].is_replay(), &said[1].body), (true, &said[0].body));
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use edge::schedule::Tick;
 use testkit::World;
 
-use crate::steps::{collected, relay, waiting, work_off};
+use crate::steps::{collected, relay, stream_of_commits, waiting, work_off};
 
 fn tick(world: &World, seconds: i64) -> Tick {
     Tick { at: world.now().plus_seconds(seconds), message_id: "tick".to_owned() }
@@ -37,10 +37,11 @@ async fn an_answer_lost_between_queue_and_mark_means_twice_sent_and_once_counted
     let world = World::new().await;
     collected(&world, &world.pennco, "BF-1", 5).await;
     // The first attempt of each commit is taken by the queue, and the relay dies before it can mark it.
-    for n in 0..3 {
+    let commits = stream_of_commits(&world);
+    let reporting = |record: &&serde_json::Value| record["dynamodb"]["NewImage"].get("events").is_some();
+    for record in commits["Records"].as_array().unwrap().iter().filter(reporting) {
         world.queues.lose_answers(3);
-        let commits = crate::steps::stream_of_commits(&world);
-        let change = serde_json::from_value(commits["Records"][n].clone()).unwrap();
+        let change = serde_json::from_value(record.clone()).unwrap();
         assert!(event_relay::handle(&world.outbox(), change).await.is_err());
     }
     let lost = world.queues.sent();
@@ -49,7 +50,8 @@ async fn an_answer_lost_between_queue_and_mark_means_twice_sent_and_once_counted
     assert_eq!(world.queues.sent(), lost + 3);
     let activities = world.activities();
     let messages = waiting(&world, "activity");
-    let failed = work_off("activity", &messages, async |message| activity_roll_up::handle(&activities, message).await).await;
+    let failed =
+        work_off("activity", &messages, async |message| activity_roll_up::handle(&activities, message).await).await;
     assert!(failed.is_empty());
     let hour = world.now();
     let counted = activities.between(&world.pennco.operator, hour, hour).await.unwrap();

@@ -1,7 +1,7 @@
 //! `export-build`: builds a requested file, in bounded memory, with its manifest.
 
 use serde_json::{Value, json};
-use testkit::{World};
+use testkit::World;
 
 use crate::{
     export_create::ask,

@@ -23,7 +23,8 @@ async fn a_file_is_queued_until_it_and_its_manifest_lie_behind_links() {
     let ready = get(&world, desk, &id).await;
     assert_eq!(ready.text("/status"), "ready");
     let file = world.bucket.follow(ready.text("/file/url")).unwrap();
-    let manifest: Value = serde_json::from_slice(&world.bucket.follow(ready.text("/file/manifest_url")).unwrap()).unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&world.bucket.follow(ready.text("/file/manifest_url")).unwrap()).unwrap();
     for member in ["sha256", "bytes", "count", "sums"] {
         assert_eq!(manifest[member], ready.json["file"][member], "{member}");
     }

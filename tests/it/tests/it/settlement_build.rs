@@ -71,17 +71,23 @@ async fn building_again_gives_the_same_bytes_and_books_nothing() {
     let key = world.bucket.keys().remove(0);
     let bytes = world.bucket.object(&key).unwrap();
     let entries = world.table.items(testkit::LEDGER).len();
-    collected(&world, pennco, "BF-LATE", 5).await;
+    let late = assigned(&world, pennco, "BF-LATE", 5).await;
+    let late = report(&pennco.agents[0], &late, "late", &confirmed(5)).at(NOW_MILLIS + 60_000);
+    assert_eq!(call(&world, &DELIVERY_CONFIRM, &late).await.status, 200);
     // Redelivered under the same and under another message id, and relayed anew.
     let writer = world.settlement_writer();
     for id in ["m-0", "another"] {
         let message = world.queues.sent_to("settlement.fifo")[0].received(id);
-        let failed = work_off("settlement.fifo", &[message], async |m| settlement_build::handle(&writer, m).await).await;
+        let failed =
+            work_off("settlement.fifo", &[message], async |m| settlement_build::handle(&writer, m).await).await;
         assert!(failed.is_empty());
     }
     assert_eq!(world.bucket.object(&key).unwrap(), bytes);
     let again = settlement_get::get(&world, &pennco.settlement, &id).await;
-    assert_eq!((&again.json["transfer_id"], &again.json["version"]), (&first.json["transfer_id"], &first.json["version"]));
+    assert_eq!(
+        (&again.json["transfer_id"], &again.json["version"]),
+        (&first.json["transfer_id"], &first.json["version"])
+    );
     assert_eq!(world.table.items(testkit::LEDGER).len(), entries + 2, "only the late visit was booked");
 }
 
@@ -100,10 +106,6 @@ async fn an_entry_of_the_cuts_own_moment_belongs_to_the_next_day_and_is_in_one_f
         assert_eq!(call(&world, &DELIVERY_CONFIRM, &report).await.status, 200);
     }
     close(&world, pennco, 60_000).await;
-    let next = json!({ "business_day": "2026-11-22" });
-    let next = command(&pennco.settlement, &SETTLEMENT_CREATE, "next", &next).at(NOW_MILLIS + 400_000_000 / 10);
-    let evening = call(&world, &SETTLEMENT_CREATE, &next).await;
-    assert_eq!(evening.code(), "business_day_open", "{evening:?}");
     let mut desk = pennco.settlement.clone();
     let tomorrow = NOW_MILLIS + 86_400_000;
     let at = domain::Timestamp::from_millis(tomorrow);
@@ -135,11 +137,30 @@ async fn a_bucket_that_does_not_answer_leaves_the_settlement_building_until_the_
     let writer = world.settlement_writer();
     let messages = waiting(&world, "settlement.fifo");
     world.bucket.fail(3);
-    let failed = work_off("settlement.fifo", &messages[..1], async |m| settlement_build::handle(&writer, m).await).await;
+    let failed =
+        work_off("settlement.fifo", &messages[..1], async |m| settlement_build::handle(&writer, m).await).await;
     assert_eq!(failed, ["m-0"]);
     assert_eq!(settlement_get::get(&world, &pennco.settlement, &id).await.text("/status"), "building");
     world.bucket.fail(0);
     let failed = work_off("settlement.fifo", &messages, async |m| settlement_build::handle(&writer, m).await).await;
     assert!(failed.is_empty());
     assert_eq!(settlement_get::get(&world, &pennco.settlement, &id).await.text("/status"), "settled");
+}
+
+#[tokio::test]
+async fn an_entry_that_appears_behind_the_cut_is_a_fault_and_the_file_stays_as_it_was_settled() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    collected(&world, pennco, "BF-1", 150_000).await;
+    let id = close(&world, pennco, 60_000).await;
+    build_settlements(&world).await;
+    // A report that reached the gateway before the cut, and the table only now.
+    collected(&world, pennco, "BF-LATE", 5).await;
+    let writer = world.settlement_writer();
+    let message = world.queues.sent_to("settlement.fifo")[0].received("m-late");
+    let failed = work_off("settlement.fifo", &[message], async |m| settlement_build::handle(&writer, m).await).await;
+    assert_eq!(failed, ["m-late"], "it ends as a dead letter that somebody looks at");
+    let settled = settlement_get::get(&world, &pennco.settlement, &id).await;
+    let file = world.bucket.follow(settled.text("/file/url")).unwrap();
+    assert_eq!(domain::id::Sha256Hex::of(&file).as_str(), settled.text("/file/sha256"));
 }

@@ -26,7 +26,10 @@ async fn a_name_and_a_password_give_tokens_that_open_the_other_doors() {
     let door = world.credentials().await;
     for (login, person) in world.pennco.everybody() {
         let tokens = ask(&world, &door, 0, &password(&format!("{login}@pennco"), PASSWORD)).await;
-        assert_eq!((tokens.status, tokens.text("/token_type"), &tokens.json["expires_in"]), (200, "Bearer", &json!(600)));
+        assert_eq!(
+            (tokens.status, tokens.text("/token_type"), &tokens.json["expires_in"]),
+            (200, "Bearer", &json!(600))
+        );
         assert_eq!(tokens.json["principal"], serde_json::to_value(&person.caller).unwrap());
         let mut holder = person.clone();
         tokens.text("/access_token").clone_into(&mut holder.token);

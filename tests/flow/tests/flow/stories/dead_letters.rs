@@ -2,6 +2,7 @@
 
 use domain::{Event, EventId, OperatorName, Timestamp, event::Happened};
 
+use super::events;
 use crate::{
     line::Fate,
     patience::{now, until},
@@ -60,6 +61,25 @@ pub(crate) fn redriving_adds_nothing(stage: &Stage) {
     assert!(stage.log.outcome(&redriven[0]), "a message that was counted is done");
     assert_eq!(round.counted(Happened::DeliveryFailed.as_str()), before + 1, "redriving adds nothing");
     assert_eq!(dead.bodies(), lying_before, "what is left is the poison");
+}
+
+/// When all is told, every queue is empty, and every dead letter is one that a story has put there.
+pub(crate) fn are_all_accounted_for(stage: &Stage) {
+    for name in stage.stack.queues.keys() {
+        let queue = stage.queue(name);
+        if name.ends_with("Queue") {
+            until(&format!("{name} is drained"), || (queue.depth() == 0).then_some(()));
+            continue;
+        }
+        let expected = match name.as_str() {
+            "ActivityDeadLetters" | "SettlementDeadLetters" => Some(POISON),
+            "EventRelayPoison" => Some(events::LEFT_BEHIND),
+            _ => None,
+        };
+        let lying = queue.bodies();
+        let is_ours = |body: &String| expected.is_some_and(|text| body.contains(text));
+        assert!(lying.len() <= 1 && lying.iter().all(is_ours), "{name} holds {lying:?}");
+    }
 }
 
 /// An event of a kind that no other story makes.

@@ -12,8 +12,8 @@ use crate::{
 
 /// How old a commit must be before the sweep takes its event for lost, in seconds.
 const SWEEP_BOUND_SECONDS: i64 = 60;
-/// The visit whose event is left behind in one story and swept up in a later one.
-const LEFT_BEHIND: &str = "left-behind";
+/// Reference of the visit, and key of the confirm, whose event is left behind in one story and swept up in a later one.
+pub(super) const LEFT_BEHIND: &str = "left-behind";
 
 /// The message of a relayed event, five times more.
 pub(crate) fn delivered_again(stage: &Stage) {
@@ -34,7 +34,7 @@ pub(crate) fn left_behind(stage: &Stage) {
     let round = Round::in_mysuru(stage);
     let (lost, next) = (round.visit(LEFT_BEHIND, 20_000), round.visit("right-behind", 10_000));
     let cut = stage.line.arm(Fate::Cut, "SendMessageBatch", &["delivery.confirmed", &lost.delivery_id]);
-    round.confirm(&lost, "confirm-left-behind").must_be(200);
+    round.confirm(&lost, LEFT_BEHIND).must_be(200);
     cut.met();
     round.confirm(&next, "confirm-right-behind").must_be(200);
     let parked = stage.queue("EventRelayPoison");

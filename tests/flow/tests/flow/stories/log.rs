@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::{
-    stage::{NEIGHBOUR, PASSWORD, Stage},
+    patience::until,
+    stage::{NEIGHBOUR, OPERATOR, PASSWORD, Stage},
     visits::BORROWER,
 };
 
@@ -14,6 +15,8 @@ const NEIGHBOURS_REGIONS: [&str; 2] = ["warangal", "karimnagar"];
 
 /// One line a request, with its id and how it ended.
 pub(crate) fn has_one_line_a_request(stage: &Stage) {
+    let last = stage.person("desk", OPERATOR).get("/api/v1/agents?region=hassan").request_id;
+    until("the log has the last request", || (!stage.log.lines(&last).is_empty()).then_some(()));
     let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in stage.log.lines("request_id") {
         let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };

@@ -1,5 +1,6 @@
 //! The stories, in the order in which they are told.
 
+mod books;
 mod crowd;
 mod dead_letters;
 mod events;
@@ -35,6 +36,8 @@ pub(crate) const ALL: &[Story] = &[
     ("bad input is refused by name", walls::against_bad_input),
     ("a function's credentials end at its policy", permissions::of_a_function_end_at_its_policy),
     ("an event left behind is swept up and counts once", events::swept_up),
+    ("all queues are drained and the dead letters are the poison", dead_letters::are_all_accounted_for),
+    ("every balance is the sum of its entries and all together are zero", books::add_up),
     ("every request has one line in the log", log::has_one_line_a_request),
     ("no secret and no borrower is in the log", log::keeps_secrets),
 ];
