@@ -88,20 +88,15 @@ impl Activities {
     ) -> Result<Vec<Activity>, Failed> {
         let mut found = Vec::new();
         for day in activity::days(from, to)? {
-            let mut after = None;
-            loop {
-                let query = Query::of(&self.table.names.records, keys::activity_day(operator, day));
-                let (items, last) = self.table.query(Query { after, ..query }).await?;
+            let query = Query::of(&self.table.names.records, keys::activity_day(operator, day));
+            let mut pages = self.table.pages(query);
+            while let Some(items) = pages.next().await? {
                 for item in items {
                     let Some((hour, region)) = item.text("sk").and_then(|sk| sk.split_once('#')) else { continue };
                     let counts: BTreeMap<String, u64> =
                         item.numbers().map(|(name, count)| (name.to_owned(), count.unsigned_abs())).collect();
                     let total = counts.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
                     found.push(Activity { region: region.to_owned(), hour: hour.to_owned(), counts, total });
-                }
-                after = last;
-                if after.is_none() {
-                    break;
                 }
             }
         }

@@ -163,21 +163,13 @@ impl ExportWriter {
         for region in &export.regions {
             for status in DeliveryStatus::ALL {
                 let partition = keys::worklist_of_deliveries(operator, region, status.as_str());
-                let mut after = None;
-                loop {
-                    let visits = Query {
-                        range: Range::Prefix(keys::worklist_due(export.day)),
-                        after,
-                        ..Query::of_index(&self.table.names.records, keys::WORKLIST, partition.clone())
-                    };
-                    let (visits, last) = self.table.query(visits).await?;
+                let range = Range::Prefix(keys::worklist_due(export.day));
+                let worklist = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
+                let mut pages = self.table.pages(Query { range, ..worklist });
+                while let Some(visits) = pages.next().await? {
                     for visit in visits {
                         growing.rows.delivery(&visit.read::<DeliverySummary>()?)?;
                         growing.flush(CHUNK_BYTES).await?;
-                    }
-                    after = last;
-                    if after.is_none() {
-                        break;
                     }
                 }
             }
@@ -198,17 +190,12 @@ impl ExportWriter {
             accounts.extend(self.agents(operator, region).await?.into_iter().map(Account::AgentCash));
         }
         for account in accounts {
-            let mut after = None;
-            loop {
-                let ledger = Query::of(&self.table.names.ledger, keys::ledger(operator, &account));
-                let (entries, last) = self.table.query(Query { range: range.clone(), after, ..ledger }).await?;
+            let ledger = Query::of(&self.table.names.ledger, keys::ledger(operator, &account));
+            let mut pages = self.table.pages(Query { range: range.clone(), ..ledger });
+            while let Some(entries) = pages.next().await? {
                 for entry in entries {
                     growing.rows.entry(&account, &entry.read::<Entry>()?)?;
                     growing.flush(CHUNK_BYTES).await?;
-                }
-                after = last;
-                if after.is_none() {
-                    break;
                 }
             }
         }
@@ -230,19 +217,14 @@ impl ExportWriter {
 
     async fn agents(&self, operator: &OperatorName, region: &domain::RegionName) -> Result<Vec<AgentId>, Failed> {
         let mut agents = Vec::new();
-        let mut after = None;
-        loop {
-            let partition = keys::worklist_of_agents(operator, region);
-            let query = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
-            let (rows, last) = self.table.query(Query { after, ..query }).await?;
+        let partition = keys::worklist_of_agents(operator, region);
+        let mut pages = self.table.pages(Query::of_index(&self.table.names.records, keys::WORKLIST, partition));
+        while let Some(rows) = pages.next().await? {
             for row in rows {
                 agents.push(row.read::<AgentRow>()?.agent_id);
             }
-            after = last;
-            if after.is_none() {
-                return Ok(agents);
-            }
         }
+        Ok(agents)
     }
 }
 

@@ -71,12 +71,11 @@ impl Outbox {
     ) -> Result<(), Failed> {
         let oldest = Timestamp::EPOCH.to_string();
         let youngest = now.plus_seconds(bound_seconds.saturating_neg()).to_string();
-        let mut after = None;
         let mut unsent = Ok(());
-        loop {
-            let query = Query::of_index(&self.table.names.records, keys::WORKLIST, keys::outbox(operator));
-            let range = Range::Between(oldest.clone(), youngest.clone());
-            let (rows, last) = self.table.query(Query { range, after, ..query }).await?;
+        let range = Range::Between(oldest, youngest);
+        let outbox = Query::of_index(&self.table.names.records, keys::WORKLIST, keys::outbox(operator));
+        let mut pages = self.table.pages(Query { range, ..outbox });
+        while let Some(rows) = pages.next().await? {
             for row in rows {
                 let (Some(pk), Some(sk)) = (row.text("pk"), row.text("sk")) else { continue };
                 let commit = self.table.find(&Key { pk: pk.to_owned(), sk: sk.to_owned() }).await?;
@@ -89,11 +88,8 @@ impl Outbox {
                 found.commits = found.commits.saturating_add(1);
                 found.oldest_seconds = found.oldest_seconds.max(age_seconds(&row, now));
             }
-            after = last;
-            if after.is_none() {
-                return unsent;
-            }
         }
+        unsent
     }
 }
 

@@ -264,23 +264,15 @@ impl SettlementWriter {
     ) -> Result<(Totals, StoredFile), Failed> {
         let mut file = SettlementFile::new(settlement.currency)?;
         let control = Account::PartnerControl(settlement.partner_id.clone());
-        let mut after = None;
-        loop {
-            let entries = Query {
-                range: between_times(settlement.opened_at, settlement.cut_at),
-                after,
-                ..Query::of(&self.table.names.ledger, keys::ledger(operator, &control))
-            };
-            let (entries, last) = self.table.query(entries).await?;
+        let range = between_times(settlement.opened_at, settlement.cut_at);
+        let ledger = Query::of(&self.table.names.ledger, keys::ledger(operator, &control));
+        let mut pages = self.table.pages(Query { range, ..ledger });
+        while let Some(entries) = pages.next().await? {
             for entry in entries {
                 file.push(&entry.read::<Entry>()?)?;
                 if file.waiting() >= CHUNK_BYTES {
                     upload.push(&file.take()).await?;
                 }
-            }
-            after = last;
-            if after.is_none() {
-                break;
             }
         }
         let totals = file.close()?;

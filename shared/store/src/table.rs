@@ -308,6 +308,11 @@ impl Table {
         Ok((items, answer.last_evaluated_key.filter(|key| !key.is_empty()).map(Item)))
     }
 
+    /// All pages of a partition, one after the other: what a job reads in bounded memory.
+    pub(crate) fn pages<'a>(&'a self, query: Query<'a>) -> Pages<'a> {
+        Pages { table: self, next: Some(query) }
+    }
+
     /// One write outside of any command: a job's own memory, a login's session. Whether its condition held.
     #[expect(clippy::disallowed_methods, reason = "here the condition is an argument")]
     pub(crate) async fn put_if(&self, table: &str, item: Item, condition: &str) -> Result<bool, Failed> {
@@ -368,8 +373,24 @@ pub(crate) enum Range {
     Between(String, String),
 }
 
+/// Pages that are read one after the other.
+pub(crate) struct Pages<'a> {
+    table: &'a Table,
+    next: Option<Query<'a>>,
+}
+
+impl Pages<'_> {
+    /// The items of the next page; nothing when there is none. DynamoDB ends a page at one megabyte.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Item>>, Failed> {
+        let Some(query) = self.next.take() else { return Ok(None) };
+        let (items, last) = self.table.query(query.clone()).await?;
+        self.next = last.map(|after| Query { after: Some(after), ..query });
+        Ok(Some(items))
+    }
+}
+
 /// A page to be read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Query<'a> {
     pub(crate) table: &'a str,
     pub(crate) index: Option<&'a str>,

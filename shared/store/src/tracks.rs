@@ -65,17 +65,12 @@ impl Tracks {
     pub async fn day(&self, operator: &OperatorName, agent_id: &AgentId, day: Day) -> Result<Vec<Point>, Failed> {
         let mut seen = BTreeSet::new();
         let mut points = Vec::new();
-        let mut after = None;
-        loop {
-            let query = Query::of(&self.table.names.tracks, keys::track_day(operator, agent_id, day));
-            let (items, last) = self.table.query(Query { after, ..query }).await?;
+        let query = Query::of(&self.table.names.tracks, keys::track_day(operator, agent_id, day));
+        let mut pages = self.table.pages(query);
+        while let Some(items) = pages.next().await? {
             for item in items {
                 let packed = Packed::from_bytes(item.bytes("points").unwrap_or_default().to_vec());
                 points.extend(each_moment_once(packed.points().map_err(Failed::fault)?, &mut seen));
-            }
-            after = last;
-            if after.is_none() {
-                break;
             }
         }
         points.sort_by_key(|point| point.captured_at);
