@@ -418,12 +418,12 @@ async fn a_body_that_is_not_of_the_shape_is_refused_with_pointer_and_code() {
 fn leaves(at: &str, value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(name, value)| leaves(&format!("{at}/{name}"), value, found))
+            members.iter().for_each(|(name, value)| leaves(&format!("{at}/{name}"), value, found));
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, value)| leaves(&format!("{at}/{n}"), value, found))
+            items.iter().enumerate().for_each(|(n, value)| leaves(&format!("{at}/{n}"), value, found));
         }
-        _ => found.push(at.to_owned()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => found.push(at.to_owned()),
     }
 }
 
