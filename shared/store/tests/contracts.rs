@@ -169,16 +169,19 @@ async fn a_refusal_is_kept_under_its_key_and_a_failure_is_not() {
 async fn a_throttled_or_silent_table_is_asked_again_later() {
     let world = World::new().await;
     let before = assigned(&world, "BF-1", 5).await;
-    for op in [Operation::TransactWriteItems, Operation::GetItem, Operation::Query] {
-        for fault in [Fault::Throttle { op, times: 3 }, Fault::FailBefore { op, times: 3 }] {
-            world.table.inject(fault);
-            let failed = match op {
-                Operation::TransactWriteItems => conclude(&world, &before, "k1", 5, "r1").await.err(),
-                Operation::GetItem => world.deliveries().get(&world.pennco.operator, &before.delivery_id).await.err(),
-                _ => world.directory().operators().await.err(),
-            };
-            assert!(matches!(failed, Some(Failed::Later(_))), "{fault:?}: {failed:?}");
-        }
+    let both = |op| [Fault::Throttle { op, times: 3 }, Fault::FailBefore { op, times: 3 }];
+    for fault in both(Operation::TransactWriteItems) {
+        world.table.inject(fault);
+        assert!(matches!(conclude(&world, &before, "k1", 5, "r1").await, Err(Failed::Later(_))), "{fault:?}");
+    }
+    for fault in both(Operation::GetItem) {
+        world.table.inject(fault);
+        let found = world.deliveries().get(&world.pennco.operator, &before.delivery_id).await;
+        assert!(matches!(found, Err(Failed::Later(_))), "{fault:?}");
+    }
+    for fault in both(Operation::Query) {
+        world.table.inject(fault);
+        assert!(matches!(world.directory().operators().await, Err(Failed::Later(_))), "{fault:?}");
     }
     // Two faults in a row are the SDK's own business.
     world.table.inject(Fault::Throttle { op: Operation::TransactWriteItems, times: 2 });
@@ -225,7 +228,7 @@ async fn an_agent_who_is_taken_on_twice_gets_their_float_once() {
 }
 
 #[tokio::test]
-async fn keys_that_stay_unprocessed_are_an_answer_for_later() {
+async fn keys_that_a_batch_left_out_are_asked_for_again() {
     let world = World::new().await;
     let region = "pune-north".parse().unwrap();
     let page = PageRequest { limit: 100, cursor: None };

@@ -1,4 +1,5 @@
 //! What the embedded table promises to those who test against it.
+#![expect(clippy::disallowed_methods, reason = "here the table itself is tested, with and without conditions")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::{BTreeSet, HashMap};
