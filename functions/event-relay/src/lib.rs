@@ -15,5 +15,5 @@ pub async fn handle(outbox: &Outbox, change: Change) -> Result<(), Failed> {
     if !change.has("events") {
         return Ok(());
     }
-    outbox.relay(change.text("pk")?, change.text("events")?).await
+    outbox.relay(change.text("pk")?, change.text("at")?, change.text("events")?).await
 }

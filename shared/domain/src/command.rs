@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Caller, OperatorName, Route, Timestamp, id::Sha256Hex};
+use crate::{Caller, OperatorName, Route, Timestamp};
 
 /// One request to change state, as the doors understood it.
 #[derive(Debug, Clone)]
@@ -17,7 +18,8 @@ pub struct Command {
     pub principal: String,
     /// What they do, for the audit row.
     pub role: String,
-    /// Method and path template, or the job's name: with operator, principal and key the scope of a repeat.
+    /// The function's name, which stands for one method and path template: with operator, principal and key the scope of
+    /// a repeat.
     pub route: String,
     /// The `Idempotency-Key`, or what makes a job's message the same message.
     pub key: String,
@@ -47,7 +49,7 @@ impl Command {
             operator: caller.operator.clone(),
             principal: caller.subject.clone(),
             role: format!("{:?}", caller.role).to_lowercase(),
-            route: format!("{} {}", route.method, route.template),
+            route: route.function.to_owned(),
             key,
             fingerprint,
             at,
@@ -83,7 +85,7 @@ impl Command {
 /// and for each leaf of path and body its JSON pointer with the first four bytes of its own SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint {
-    /// SHA-256 over the canonical request.
+    /// SHA-256 over the canonical request, base64url.
     pub whole: String,
     /// `pointer=hash` of each leaf, sorted, one a line.
     pub leaves: String,
@@ -110,13 +112,13 @@ impl Fingerprint {
             let digest = Sha256::digest(value.as_bytes());
             lines.push(format!("{pointer}={}", data_encoding::HEXLOWER.encode(digest.get(..4).unwrap_or_default())));
         }
-        Ok(Self { whole: Sha256Hex::finish(whole).as_str().to_owned(), leaves: lines.join("\n") })
+        Ok(Self { whole: BASE64URL_NOPAD.encode(&whole.finalize()), leaves: lines.join("\n") })
     }
 
     /// The fingerprint of a job's key, which says everything there is to say about the work.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        Self { whole: Sha256Hex::of(text.as_bytes()).as_str().to_owned(), leaves: String::new() }
+        Self { whole: BASE64URL_NOPAD.encode(&Sha256::digest(text.as_bytes())), leaves: String::new() }
     }
 
     /// Pointers whose values differ between two requests, sorted.

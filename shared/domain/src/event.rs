@@ -100,6 +100,40 @@ pub enum Queue {
     Export,
 }
 
+/// Version of the shape of [`Event`].
+const VERSION: u8 = 1;
+
+/// An event as its commit record keeps it: without what the record says already, because each kilobyte of the record is
+/// paid for with each command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    event_id: EventId,
+    #[serde(rename = "type")]
+    happened: Happened,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    region: Option<RegionName>,
+    subject: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    group: Option<String>,
+}
+
+impl Report {
+    /// The event itself, given what its commit record says.
+    #[must_use]
+    pub fn event(self, operator: &OperatorName, at: Timestamp) -> Event {
+        Event {
+            event_id: self.event_id,
+            happened: self.happened,
+            version: VERSION,
+            operator: operator.clone(),
+            at,
+            region: self.region,
+            subject: self.subject,
+            group: self.group,
+        }
+    }
+}
+
 /// One reported fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -133,12 +167,24 @@ impl Event {
         Self {
             event_id: EventId::mint(command.at, &seed),
             happened,
-            version: 1,
+            version: VERSION,
             operator: command.operator.clone(),
             at: command.at,
             region: region.cloned(),
             subject: subject.to_owned(),
             group: None,
+        }
+    }
+
+    /// The event as its commit record keeps it.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report {
+            event_id: self.event_id.clone(),
+            happened: self.happened,
+            region: self.region.clone(),
+            subject: self.subject.clone(),
+            group: self.group.clone(),
         }
     }
 

@@ -237,19 +237,18 @@ where
 }
 
 fn idempotency_key(request: &Request) -> Result<String, Failed> {
-    let mut keys = request.headers().get_all("idempotency-key").iter();
+    let key = request.headers().get("idempotency-key");
     let flaw = |code, detail: &str| {
         let flaw = Flaw::new("Idempotency-Key", code, detail);
         Failed::malformed(
             flaw.with_hint("send a new key, such as a UUID, with each new command, and the same key with each retry"),
         )
     };
-    let key =
-        keys.next().ok_or_else(|| flaw("missing_idempotency_key", "a command needs an Idempotency-Key header"))?;
+    let key = key.ok_or_else(|| flaw("missing_idempotency_key", "a command needs an Idempotency-Key header"))?;
     let key = key.to_str().unwrap_or_default();
     let allowed = (1..=MOST_KEY_CHARS).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b'!'..=b'~'));
-    if !allowed || keys.next().is_some() {
-        let detail = "must be one header of 1 to 255 printable ASCII characters without spaces";
+    if !allowed {
+        let detail = "must be 1 to 255 printable ASCII characters without spaces";
         return Err(flaw("invalid_idempotency_key", detail));
     }
     Ok(key.to_owned())

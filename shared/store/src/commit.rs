@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::{
 };
 use domain::{
     Command, Event, Failed, OperatorName, Timestamp,
+    event::Report,
     ledger::{Entry, Transfer},
     problem::Problem,
 };
@@ -201,13 +202,13 @@ fn record(command: &Command, status: u16, body: &str, subject: &str, events: &[E
         .with("leaves", &command.fingerprint.leaves)
         .with("request_id", &command.request_id)
         .with_number("expires", command.at.as_seconds().saturating_add(KEPT_SECONDS));
-    let Some(first) = events.first() else { return Ok(record) };
-    let row = keys::outbox_row(command.at, &first.event_id);
-    Ok(record.with("events", serde_json::to_string(events).map_err(Failed::fault)?).in_index(
-        keys::WORKLIST,
-        keys::outbox(&command.operator),
-        row,
-    ))
+    if events.is_empty() {
+        return Ok(record);
+    }
+    let reports: Vec<Report> = events.iter().map(Event::report).collect();
+    let reports = serde_json::to_string(&reports).map_err(Failed::fault)?;
+    let outbox = keys::outbox(&command.operator);
+    Ok(record.with("events", reports).in_index(keys::WORKLIST, outbox, command.at.to_string()))
 }
 
 /// The answer that the same command got before. One that this very request got, seen again after a lost reply from

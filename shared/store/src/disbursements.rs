@@ -100,15 +100,18 @@ impl Disbursements {
             Reconciled::Now { after, outcome } => {
                 let item = Item::of(&keys::disbursement(&command.operator, &after.disbursement_id), &after)?;
                 let mut writes = vec![self.table.replace(item, before.version)?];
+                let line = after.reconciliation.as_ref().map_or("", |said| said.bank_reference.as_str());
+                let line = keys::bank_line(&command.operator, line);
+                let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });
                 let happened = match outcome {
                     ReconciliationOutcome::Reconciled => {
-                        let line = after.reconciliation.as_ref().map_or("", |said| said.bank_reference.as_str());
-                        let line = Item::at(&keys::bank_line(&command.operator, line)).with("holder", id);
-                        let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });
-                        writes.push(self.table.create(line, taken)?);
+                        writes.push(self.table.create(Item::at(&line).with("holder", id), taken)?);
                         Happened::DisbursementReconciled
                     }
-                    ReconciliationOutcome::Exception => Happened::DisbursementExcepted,
+                    ReconciliationOutcome::Exception => {
+                        writes.push(self.table.absent(line, taken)?);
+                        Happened::DisbursementExcepted
+                    }
                 };
                 Ok(Accepted {
                     status: 200,

@@ -18,7 +18,7 @@
 //! | records | `{op}#export#{export}` | `export` | a requested file |
 //! | records | `{op}#activity#{day}` | `{hour}#{region}` | how much happened |
 //! | records | `{op}#seen#{consumer}#{event}` | `seen` | a consumer's memory of an event |
-//! | records | `{op}#commit#{principal}#{route}#{key}` | `commit` | idempotency record, receipt, audit row, outbox message |
+//! | records | `{op}#commit#{principal}#{function}#{key}` | `commit` | idempotency record, receipt, audit row, outbox message |
 //! | ledger | `{op}#{account}` | `{at}#{transfer}` | an entry |
 //! | tracks | `{op}#{agent}#{day}` | `{captured_at}#{batch}` | a location batch |
 //!
@@ -27,7 +27,7 @@
 //! | worklist | `{op}#deliveries#{region}#{status}` | `{due}#{delivery}` | the desk's work |
 //! | worklist | `{op}#agents#{region}` | `{name}#{agent}` | a region's agents |
 //! | worklist | `{op}#settlements` | `{day}#{partner}` | settlements, by day |
-//! | worklist | `{op}#outbox` | `{at}#{event}` | commits whose events are not relayed yet |
+//! | worklist | `{op}#outbox` | `{at}` | commits whose events are not relayed yet |
 //! | owner | `{op}#{agent}#{due}` | `{delivery}` | an agent's day |
 //! | owner | `{op}#{partner}#settlements` | `{day}` | a partner's settlements |
 
@@ -199,8 +199,9 @@ pub(crate) fn outbox(operator: &OperatorName) -> String {
     format!("{operator}#outbox")
 }
 
-pub(crate) fn outbox_row(at: Timestamp, event: &EventId) -> String {
-    format!("{at}#{event}")
+/// The tenant whose item a key is.
+pub(crate) fn operator_of(pk: &str) -> Option<OperatorName> {
+    pk.split('#').next()?.parse().ok()
 }
 
 pub(crate) fn owner_agent_day(operator: &OperatorName, agent: &AgentId, due: Day) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{Event, Failed, OperatorName, Timestamp};
+use domain::{Event, Failed, OperatorName, Timestamp, event::Report};
 
 use crate::{
     directory::Directory,
@@ -39,8 +39,12 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Failed::Later`] when queue or table does not answer.
-    pub async fn relay(&self, pk: &str, events: &str) -> Result<(), Failed> {
-        let events: Vec<Event> = serde_json::from_str(events).map_err(Failed::fault)?;
+    pub async fn relay(&self, pk: &str, at: &str, events: &str) -> Result<(), Failed> {
+        let reports: Vec<Report> = serde_json::from_str(events).map_err(Failed::fault)?;
+        let operator =
+            keys::operator_of(pk).ok_or_else(|| Failed::fault("the key of a commit begins with its operator"))?;
+        let at: Timestamp = at.parse().map_err(Failed::fault)?;
+        let events: Vec<Event> = reports.into_iter().map(|report| report.event(&operator, at)).collect();
         self.queues.send(&events).await?;
         let key = Key { pk: pk.to_owned(), sk: keys::COMMIT.to_owned() };
         let update = "REMOVE worklist_pk, worklist_sk";
@@ -79,9 +83,10 @@ impl Outbox {
             for row in rows {
                 let (Some(pk), Some(sk)) = (row.text("pk"), row.text("sk")) else { continue };
                 let commit = self.table.find(&Key { pk: pk.to_owned(), sk: sk.to_owned() }).await?;
-                let Some(events) = commit.as_ref().and_then(|commit| commit.text("events")) else { continue };
+                let kept = commit.as_ref().and_then(|commit| Some((commit.text("at")?, commit.text("events")?)));
+                let Some((at, events)) = kept else { continue };
                 // One commit that cannot be sent must not keep back those behind it; the tick fails in the end, for the alarm.
-                if let Err(failed) = self.relay(pk, events).await {
+                if let Err(failed) = self.relay(pk, at, events).await {
                     unsent = Err(failed);
                     continue;
                 }
@@ -95,6 +100,6 @@ impl Outbox {
 
 /// How long a commit has been in the outbox.
 fn age_seconds(row: &Item, now: Timestamp) -> u64 {
-    let since = row.text("worklist_sk").and_then(|sk| sk.split('#').next()).and_then(|at| at.parse().ok());
+    let since = row.text("worklist_sk").and_then(|at| at.parse().ok());
     since.map_or(0, |since: Timestamp| now.millis_since(since).div_euclid(1000).unsigned_abs())
 }

@@ -8,7 +8,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::{AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{
+        AttributeValue, ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        Update,
+    },
 };
 use domain::{Failed, Money, OperatorName, Refusal, Timestamp, TransferId, ledger::Account};
 use serde::{Serialize, de::DeserializeOwned};
@@ -163,6 +166,19 @@ impl Table {
     pub(crate) fn replace(&self, item: Item, version: u64) -> Result<Write, Failed> {
         let put = self.put(&self.names.records, item, "version = :version", Some(version))?;
         Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+    }
+
+    /// A place in the records that must still be free, although nothing is put there.
+    pub(crate) fn absent(&self, key: Key, lost: Lost) -> Result<Write, Failed> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write { item: TransactWriteItem::builder().condition_check(check).build(), lost })
     }
 
     /// A ledger entry; a transfer's entry exists once.

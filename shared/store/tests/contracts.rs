@@ -165,7 +165,6 @@ async fn a_refusal_is_kept_under_its_key_and_a_failure_is_not() {
 }
 
 #[tokio::test]
-#[expect(clippy::wildcard_enum_match_arm, reason = "the third of three")]
 async fn a_throttled_or_silent_table_is_asked_again_later() {
     let world = World::new().await;
     let before = assigned(&world, "BF-1", 5).await;

@@ -90,6 +90,9 @@ async fn a_line_that_has_settled_one_disbursement_settles_no_other() {
         let reply = reconcile(&world, desk, &second, key, &bank_line(&reference, 500)).await;
         assert_eq!((reply.said(), reply.text("/existing_id")), ((409, "bank_line_already_matched"), first.as_str()));
     }
+    let third = handed_over(&world, &world.pennco, "BF-D-9", 900).await;
+    let reply = reconcile(&world, &world.pennco.settlement, &third, "k9", &bank_line(LINE, 500)).await;
+    assert_eq!(reply.said(), (409, "bank_line_already_matched"), "also when it would differ: {reply:?}");
     let foreign = handed_over(&world, &world.vishi, "BF-D-1", 500).await;
     let reply = reconcile(&world, &world.vishi.settlement, &foreign, "k1", &bank_line(LINE, 500)).await;
     assert_eq!(reply.text("/status"), "reconciled", "another operator has its own bank");

@@ -166,7 +166,7 @@ fn every_change_comes_from_a_stream_and_shows_the_new_item() {
         }
         if function == "event-relay" {
             let events = image["events"]["S"].as_str().unwrap_or_default();
-            if let Err(said) = serde_json::from_str::<Vec<Event>>(events) {
+            if let Err(said) = serde_json::from_str::<Vec<domain::event::Report>>(events) {
                 findings.push(format!("{path}: `events` must be the commit's events: {said}"));
             }
         }

@@ -28,7 +28,7 @@ const USES: [(&str, &str); 34] = [
     ("Disbursements::create", "Records:PutItem"),
     ("Disbursements::get", "Records:GetItem"),
     ("Disbursements::operator", "Records:GetItem"),
-    ("Disbursements::reconcile", "Records:PutItem"),
+    ("Disbursements::reconcile", "Records:ConditionCheckItem Records:PutItem"),
     (
         "ExportWriter::build",
         "Records:GetItem Records:PutItem RecordsWorklist:Query Ledger:Query Tracks:Query FilesExports:PutObject FilesExports:AbortMultipartUpload",
