@@ -18,7 +18,11 @@ run: build ## the whole of it on this machine: both stacks, people and money in 
 	cargo xtask seed --port $(PORT)
 	cargo run --quiet --package field-day -- --url "$$(cargo xtask url --port $(PORT))"
 	@cargo xtask status
-	@echo "next: make deploy FUNCTION=delivery-confirm · make status · make down"
+	@echo "api    $$(cargo xtask url --port $(PORT))"
+	@echo "logins desk@pennco, settlement@pennco, admin@pennco, bfil@pennco, agent001@pennco …, also @vishi and @salesco; password $${MILEPOST_PASSWORD:-milepost-local}"
+	@echo "report target/field-day.html"
+	@echo "next   make deploy FUNCTION=delivery-confirm (after an edit) · make status · make down"
+	@echo "       one event of events/ to one function with cargo lambda invoke: docs/OPERATIONS.md"
 
 test: venv ## everything a change must pass
 	cargo fmt --all --check
