@@ -77,7 +77,7 @@ impl Env {
     /// # Errors
     /// [`Fatal`] when the realm is not set.
     pub fn verifier(&self) -> Result<Verifier, Fatal> {
-        Ok(Verifier::new(&self.anchors, Self::realm()?)?)
+        Ok(Verifier::new(&self.anchors, &Self::realm()?)?)
     }
 
     /// Visits.

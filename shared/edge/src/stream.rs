@@ -10,15 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::log;
 
-/// Changes as Lambda hands them over. Our own shape: the event crate's would bring a second time library.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Changes {
-    /// One a change.
-    #[serde(rename = "Records")]
-    pub records: Vec<Change>,
-}
-
-/// One change of an item.
+/// One change of an item. Our own shape: the event crate's would bring a second time library.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Change {
     /// Unique.

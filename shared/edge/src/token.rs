@@ -58,7 +58,6 @@ struct RefreshClaims {
 /// Checks tokens.
 #[derive(Clone)]
 pub struct Verifier {
-    realm: Realm,
     keys: BTreeMap<String, DecodingKey>,
     validation: Validation,
 }
@@ -70,7 +69,7 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Failed::Fault`] when one of them is no Ed25519 key.
-    pub fn new(anchors: &TrustAnchors, realm: Realm) -> Result<Self, Failed> {
+    pub fn new(anchors: &TrustAnchors, realm: &Realm) -> Result<Self, Failed> {
         let keys = anchors
             .keys
             .values()
@@ -84,7 +83,7 @@ impl Verifier {
         validation.set_issuer(&[&realm.issuer]);
         validation.set_audience(&[&realm.audience]);
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud"]);
-        Ok(Self { realm, keys, validation })
+        Ok(Self { keys, validation })
     }
 
     /// Who the bearer of an `Authorization` header is.
@@ -131,12 +130,6 @@ impl Verifier {
         let begun = not_before <= now.saturating_add(LEEWAY_SECONDS);
         let over = expires <= now.saturating_sub(LEEWAY_SECONDS);
         if begun && !over { Ok(()) } else { Err(REFUSED) }
-    }
-
-    /// The realm whose tokens it checks.
-    #[must_use]
-    pub fn realm(&self) -> &Realm {
-        &self.realm
     }
 }
 

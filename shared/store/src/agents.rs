@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{
-    AgentId, Currency, Failed, Money, OperatorName, RegionName, ledger::Account, operator::Operator, track::Point,
-};
+use domain::{AgentId, Currency, Failed, Money, OperatorName, RegionName, ledger::Account, track::Point};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -94,14 +92,6 @@ impl Agents {
             });
         }
         Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
-    }
-
-    /// The operator, to check what a filter names.
-    ///
-    /// # Errors
-    /// [`Failed::Unknown`] when there is none.
-    pub async fn operator(&self, operator: &OperatorName) -> Result<Operator, Failed> {
-        self.table.get(&keys::operator(operator)).await
     }
 
     /// Moves an agent's latest position forward; an older point changes nothing. Whether it moved.

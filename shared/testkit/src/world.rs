@@ -154,7 +154,7 @@ impl World {
         let cursors = CursorKey::new(b"thirty-two bytes that sign cursors".to_vec()).expect("a key of some length");
         directory.keep_cursor_key(&cursors).await.expect("a kept key");
         let anchors = directory.trust_anchors().await.expect("keys to trust");
-        let verifier = Verifier::new(&anchors, realm()).expect("a verifier");
+        let verifier = Verifier::new(&anchors, &realm()).expect("a verifier");
         let signer = signer(&secret);
         let pennco = open_office(&directory, &signer, "pennco").await;
         let vishi = open_office(&directory, &signer, "vishi").await;

@@ -233,7 +233,7 @@ async fn a_token_of_another_audience_or_issuer_is_refused_although_our_key_signe
     let (secret, public) = generate_key_pair("k-shared").unwrap();
     world.directory().publish(&public).await.unwrap();
     let anchors = world.directory().trust_anchors().await.unwrap();
-    let verifier = edge::token::Verifier::new(&anchors, realm()).unwrap();
+    let verifier = edge::token::Verifier::new(&anchors, &realm()).unwrap();
     let caller = &world.pennco.desk.caller;
     for (realm, good) in [
         (realm(), true),

@@ -10,13 +10,12 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 34] = [
+const USES: [(&str, &str); 33] = [
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Agents::move_to", "Records:UpdateItem"),
-    ("Agents::operator", "Records:GetItem"),
     ("Credentials::grant", "Records:GetItem Records:PutItem SigningSecret:GetSecretValue"),
     ("Deliveries::agent_regions", "Records:GetItem"),
     ("Deliveries::assign", "Records:PutItem"),
