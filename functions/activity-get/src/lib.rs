@@ -1,6 +1,6 @@
 //! `GET /api/v1/activity?from=&to=`: how much happened per region and hour, the heat map of the day.
 
-use domain::{Failed, Timestamp, access::Role, activity::Activity};
+use domain::{Failed, Timestamp, access::Staff, activity::Activity};
 use edge::{Answer, Call, Nothing, Page};
 use serde::Deserialize;
 use store::Activities;
@@ -22,11 +22,10 @@ pub struct Range {
 /// [`Failed::Malformed`] for a range that is none.
 pub async fn handle(
     activities: &Activities,
-    call: Call<Nothing, Nothing, Range>,
+    call: Call<Staff, Nothing, Nothing, Range>,
 ) -> Result<Answer<Page<Activity>>, Failed> {
-    let mut items = activities.between(&call.caller.operator, call.query.from, call.query.to).await?;
-    if call.caller.role == Role::Staff {
-        items.retain(|counted| call.caller.regions.iter().any(|region| region.as_str() == counted.region));
-    }
+    let Staff { caller } = &call.caller;
+    let mut items = activities.between(&caller.operator, call.query.from, call.query.to).await?;
+    items.retain(|counted| counted.is_seen_by(caller));
     Answer::page(&Page { items, next_cursor: None })
 }

@@ -1,6 +1,6 @@
 //! `GET /api/v1/agents?region=`: a region's agents, where they were last and what cash they carry.
 
-use domain::{Failed, RegionName};
+use domain::{Failed, RegionName, access::Staff};
 use edge::{Answer, Call, Nothing, Page};
 use serde::Deserialize;
 use store::{AgentOnMap, Agents};
@@ -18,8 +18,12 @@ pub struct Filter {
 ///
 /// # Errors
 /// [`Failed::Unknown`] for a region that is not the caller's to know of.
-pub async fn handle(agents: &Agents, call: Call<Nothing, Nothing, Filter>) -> Result<Answer<Page<AgentOnMap>>, Failed> {
-    call.caller.must_work_in(&call.query.region)?;
-    let page = agents.list(&call.caller.operator, &call.query.region, &call.page).await?;
+pub async fn handle(
+    agents: &Agents,
+    call: Call<Staff, Nothing, Nothing, Filter>,
+) -> Result<Answer<Page<AgentOnMap>>, Failed> {
+    let Staff { caller } = &call.caller;
+    caller.must_work_in(&call.query.region)?;
+    let page = agents.list(&caller.operator, &call.query.region, &call.page).await?;
     Answer::page(&page)
 }

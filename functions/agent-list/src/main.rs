@@ -6,5 +6,5 @@ use edge::{Env, Fatal, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     let env = Env::load().await?;
-    Ok(http::serve(&access::AGENT_LIST, env.verifier()?, agent_list::handle, env.agents()).await?)
+    Ok(http::serve(&access::AGENT_LIST, env.authorizer()?, agent_list::handle, env.agents()).await?)
 }

@@ -1,6 +1,6 @@
 //! `POST /api/v1/deliveries/{delivery_id}/assign`: the desk gives a visit to an agent.
 
-use domain::{Delivery, DeliveryId, Failed, delivery::Assignment};
+use domain::{Delivery, DeliveryId, Failed, access::Staff, delivery::Assignment};
 use edge::{Answer, Call, Path};
 use store::Deliveries;
 
@@ -10,11 +10,11 @@ use store::Deliveries;
 /// [`Failed::Unknown`] for a visit or an agent that is not the caller's to know of.
 pub async fn handle(
     deliveries: &Deliveries,
-    call: Call<Path<DeliveryId>, Assignment>,
+    call: Call<Staff, Path<DeliveryId>, Assignment>,
 ) -> Result<Answer<Delivery>, Failed> {
-    let before = deliveries.get(&call.caller.operator, &call.path.id).await?;
-    call.caller.must_see(before.belongings())?;
-    let regions = deliveries.agent_regions(&call.caller.operator, &call.body.agent_id).await?;
+    let operator = &call.caller.caller.operator;
+    let before = deliveries.get(operator, &call.path.id).await?.seen_by(&call.caller)?;
+    let regions = deliveries.agent_regions(operator, &call.body.agent_id).await?;
     let decided = before.assign(&call.body.agent_id, &regions, call.at);
     deliveries.assign(call.command(), &before, decided).await
 }

@@ -2,6 +2,7 @@
 
 use domain::{
     DeliveryId, Failed,
+    access::Agent,
     delivery::{Outcome, Receipt},
 };
 use edge::{Answer, Call, Path};
@@ -11,9 +12,12 @@ use store::Deliveries;
 ///
 /// # Errors
 /// [`Failed::Unknown`] for another agent's visit, [`Failed::Invalid`] for a report that is none.
-pub async fn handle(deliveries: &Deliveries, call: Call<Path<DeliveryId>, Outcome>) -> Result<Answer<Receipt>, Failed> {
-    let agent = call.caller.agent()?;
-    let before = deliveries.get(&agent.operator, &call.path.id).await?;
-    let decided = before.conclude(&agent, &call.body, call.command());
+pub async fn handle(
+    deliveries: &Deliveries,
+    call: Call<Agent, Path<DeliveryId>, Outcome>,
+) -> Result<Answer<Receipt>, Failed> {
+    let agent = &call.caller;
+    let before = deliveries.get(&agent.caller.operator, &call.path.id).await?.seen_by(agent)?;
+    let decided = before.conclude(agent, &call.body, call.command());
     deliveries.conclude(call.command(), &before, decided).await
 }

@@ -6,5 +6,5 @@ use edge::{Env, Fatal, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     let env = Env::load().await?;
-    Ok(http::serve(&access::DELIVERY_CREATE, env.verifier()?, delivery_create::handle, env.deliveries()).await?)
+    Ok(http::serve(&access::DELIVERY_CREATE, env.authorizer()?, delivery_create::handle, env.deliveries()).await?)
 }

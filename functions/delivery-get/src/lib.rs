@@ -1,6 +1,6 @@
 //! `GET /api/v1/deliveries/{delivery_id}`: one visit.
 
-use domain::{Delivery, DeliveryId, Failed};
+use domain::{Caller, Delivery, DeliveryId, Failed};
 use edge::{Answer, Call, Path};
 use store::Deliveries;
 
@@ -8,8 +8,7 @@ use store::Deliveries;
 ///
 /// # Errors
 /// [`Failed::Unknown`] for one that is not there, or not the caller's to know of.
-pub async fn handle(deliveries: &Deliveries, call: Call<Path<DeliveryId>>) -> Result<Answer<Delivery>, Failed> {
-    let visit = deliveries.get(&call.caller.operator, &call.path.id).await?;
-    call.caller.must_see(visit.belongings())?;
+pub async fn handle(deliveries: &Deliveries, call: Call<Caller, Path<DeliveryId>>) -> Result<Answer<Delivery>, Failed> {
+    let visit = deliveries.get(&call.caller.operator, &call.path.id).await?.seen_by(&call.caller)?;
     Answer::versioned(&visit, visit.version)
 }

@@ -1,7 +1,7 @@
 //! `GET /api/v1/deliveries`: a region's visits of a status, or an agent's day.
 
 use domain::{
-    Failed,
+    Caller, Failed,
     delivery::{DeliveryQuery, DeliverySummary},
 };
 use edge::{Answer, Call, Nothing, Page};
@@ -14,10 +14,10 @@ use store::Deliveries;
 /// to know of.
 pub async fn handle(
     deliveries: &Deliveries,
-    call: Call<Nothing, Nothing, DeliveryQuery>,
+    call: Call<Caller, Nothing, Nothing, DeliveryQuery>,
 ) -> Result<Answer<Page<DeliverySummary>>, Failed> {
     let filter = call.query.filter(&call.caller)?;
     let mut page = deliveries.list(&call.caller.operator, &filter, &call.page).await?;
-    page.items.retain(|visit| call.caller.may_see(visit.belongings()));
+    page.items.retain(|visit| call.caller.may_see(visit));
     Answer::page(&page)
 }

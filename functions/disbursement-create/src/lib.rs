@@ -2,6 +2,7 @@
 
 use domain::{
     Failed,
+    access::Partner,
     disbursement::{Disbursement, NewDisbursement},
 };
 use edge::{Answer, Call, Nothing};
@@ -13,9 +14,9 @@ use store::Disbursements;
 /// [`Failed::Invalid`] when it names a region or currency that the operator does not have.
 pub async fn handle(
     disbursements: &Disbursements,
-    call: Call<Nothing, NewDisbursement>,
+    call: Call<Partner, Nothing, NewDisbursement>,
 ) -> Result<Answer<Disbursement>, Failed> {
-    let operator = disbursements.operator(&call.caller.operator).await?;
+    let operator = disbursements.operator(&call.caller.caller.operator).await?;
     let decided = operator.instruct(call.command(), &call.caller, &call.body);
     disbursements.create(call.command(), decided).await
 }

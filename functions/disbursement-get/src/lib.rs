@@ -1,6 +1,6 @@
 //! `GET /api/v1/disbursements/{disbursement_id}`: one instruction and how far it has come.
 
-use domain::{DisbursementId, Failed, disbursement::Disbursement};
+use domain::{Caller, DisbursementId, Failed, disbursement::Disbursement};
 use edge::{Answer, Call, Path};
 use store::Disbursements;
 
@@ -10,10 +10,9 @@ use store::Disbursements;
 /// [`Failed::Unknown`] for one that is not there, or not the caller's to know of.
 pub async fn handle(
     disbursements: &Disbursements,
-    call: Call<Path<DisbursementId>>,
+    call: Call<Caller, Path<DisbursementId>>,
 ) -> Result<Answer<Disbursement>, Failed> {
-    let (instruction, visit) = disbursements.get(&call.caller.operator, &call.path.id).await?;
-    call.caller.must_see(instruction.belongings())?;
+    let (instruction, visit) = disbursements.get(&call.caller.operator, &call.path.id).await?.seen_by(&call.caller)?;
     let shown = instruction.shown(&visit);
     Answer::versioned(&shown, shown.version)
 }

@@ -6,5 +6,5 @@ use edge::{Env, Fatal, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     let env = Env::load().await?;
-    Ok(http::serve(&access::DISBURSEMENT_GET, env.verifier()?, disbursement_get::handle, env.disbursements()).await?)
+    Ok(http::serve(&access::DISBURSEMENT_GET, env.authorizer()?, disbursement_get::handle, env.disbursements()).await?)
 }

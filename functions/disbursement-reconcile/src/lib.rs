@@ -2,6 +2,7 @@
 
 use domain::{
     DisbursementId, Failed,
+    access::SettlementDesk,
     disbursement::{BankLine, Disbursement},
 };
 use edge::{Answer, Call, Path};
@@ -13,10 +14,11 @@ use store::Disbursements;
 /// [`Failed::Unknown`] for an instruction that is not there.
 pub async fn handle(
     disbursements: &Disbursements,
-    call: Call<Path<DisbursementId>, BankLine>,
+    call: Call<SettlementDesk, Path<DisbursementId>, BankLine>,
 ) -> Result<Answer<Disbursement>, Failed> {
-    let (before, visit) = disbursements.get(&call.caller.operator, &call.path.id).await?;
-    let operator = disbursements.operator(&call.caller.operator).await?;
+    let desk = &call.caller;
+    let (before, visit) = disbursements.get(&desk.caller.operator, &call.path.id).await?.seen_by(desk)?;
+    let operator = disbursements.operator(&desk.caller.operator).await?;
     let decided = before.reconcile(&visit, &call.body, &operator.time_zone(), call.at);
     disbursements.reconcile(call.command(), &before, &visit, decided).await
 }

@@ -8,7 +8,7 @@ async fn main() -> Result<(), Fatal> {
     let env = Env::load().await?;
     Ok(http::serve(
         &access::DISBURSEMENT_RECONCILE,
-        env.verifier()?,
+        env.authorizer()?,
         disbursement_reconcile::handle,
         env.disbursements(),
     )

@@ -2,6 +2,7 @@
 
 use domain::{
     Failed,
+    access::Staff,
     export::{Export, NewExport},
 };
 use edge::{Answer, Call, Nothing};
@@ -11,8 +12,8 @@ use store::Exports;
 ///
 /// # Errors
 /// [`Failed::Forbidden`] when the desk asks for ledger entries.
-pub async fn handle(exports: &Exports, call: Call<Nothing, NewExport>) -> Result<Answer<Export>, Failed> {
-    let operator = exports.operator(&call.caller.operator).await?;
+pub async fn handle(exports: &Exports, call: Call<Staff, Nothing, NewExport>) -> Result<Answer<Export>, Failed> {
+    let operator = exports.operator(&call.caller.caller.operator).await?;
     let decided = Export::request(call.command(), &call.caller, &operator, &call.body);
     exports.create(call.command(), decided).await
 }

@@ -6,5 +6,5 @@ use edge::{Env, Fatal, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     let env = Env::load().await?;
-    Ok(http::serve(&access::EXPORT_CREATE, env.verifier()?, export_create::handle, env.exports()).await?)
+    Ok(http::serve(&access::EXPORT_CREATE, env.authorizer()?, export_create::handle, env.exports()).await?)
 }

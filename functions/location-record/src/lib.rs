@@ -2,6 +2,7 @@
 
 use domain::{
     AgentId, Failed,
+    access::Agent,
     track::{self, NewPoints, Recorded},
 };
 use edge::{Answer, Call, Path};
@@ -11,9 +12,10 @@ use store::Tracks;
 ///
 /// # Errors
 /// [`Failed::Unknown`] for another agent's track, [`Failed::Invalid`] when no point is good.
-pub async fn handle(tracks: &Tracks, call: Call<Path<AgentId>, NewPoints>) -> Result<Answer<Recorded>, Failed> {
-    let agent = call.caller.agent_themselves(&call.path.id)?;
+pub async fn handle(tracks: &Tracks, call: Call<Agent, Path<AgentId>, NewPoints>) -> Result<Answer<Recorded>, Failed> {
+    let agent = &call.caller;
+    agent.must_be(&call.path.id)?;
     let judged = track::judge(&call.body.points, call.at).with_some_kept()?;
-    let batch = tracks.record(&agent.operator, &agent.agent_id, &judged.kept, call.at).await?;
+    let batch = tracks.record(&agent.caller.operator, &agent.agent_id, &judged.kept, call.at).await?;
     Answer::new(202, &judged.recorded(batch.batch_id, batch.is_new))
 }

@@ -6,5 +6,5 @@ use edge::{Env, Fatal, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     let env = Env::load().await?;
-    Ok(http::serve(&access::LOCATION_RECORD, env.verifier()?, location_record::handle, env.tracks()).await?)
+    Ok(http::serve(&access::LOCATION_RECORD, env.authorizer()?, location_record::handle, env.tracks()).await?)
 }

@@ -2,6 +2,7 @@
 
 use domain::{
     Failed,
+    access::SettlementDesk,
     settlement::{ClosedDay, NewSettlement},
 };
 use edge::{Answer, Call, Nothing};
@@ -13,9 +14,9 @@ use store::Settlements;
 /// [`Failed::Later`] when the table does not answer.
 pub async fn handle(
     settlements: &Settlements,
-    call: Call<Nothing, NewSettlement>,
+    call: Call<SettlementDesk, Nothing, NewSettlement>,
 ) -> Result<Answer<ClosedDay>, Failed> {
-    let (operator, calendar) = settlements.calendar(&call.caller.operator).await?;
+    let (operator, calendar) = settlements.calendar(&call.caller.caller.operator).await?;
     let decided = calendar.close(call.body.business_day, call.at, &operator.time_zone());
     settlements.close(call.command(), &operator, &calendar, decided).await
 }

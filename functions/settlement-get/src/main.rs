@@ -6,6 +6,11 @@ use edge::{Env, Fatal, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     let env = Env::load().await?;
-    Ok(http::serve(&access::SETTLEMENT_GET, env.verifier()?, settlement_get::handle, (env.settlements(), env.files()?))
-        .await?)
+    Ok(http::serve(
+        &access::SETTLEMENT_GET,
+        env.authorizer()?,
+        settlement_get::handle,
+        (env.settlements(), env.files()?),
+    )
+    .await?)
 }

@@ -1,6 +1,6 @@
 //! `GET /api/v1/settlements`: what was settled, newest day first.
 
-use domain::{Day, Failed, settlement::Settlement};
+use domain::{Caller, Day, Failed, settlement::Settlement};
 use edge::{Answer, Call, Nothing, Page};
 use serde::Deserialize;
 use store::{SettlementFilter, Settlements};
@@ -21,7 +21,7 @@ pub struct Filter {
 /// [`Failed::Malformed`] for a page that is none.
 pub async fn handle(
     settlements: &Settlements,
-    call: Call<Nothing, Nothing, Filter>,
+    call: Call<Caller, Nothing, Nothing, Filter>,
 ) -> Result<Answer<Page<Settlement>>, Failed> {
     let filter = SettlementFilter { partner_id: call.caller.as_partner(), business_day: call.query.business_day };
     let page = settlements.list(&call.caller.operator, &filter, &call.page).await?;

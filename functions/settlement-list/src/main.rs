@@ -6,5 +6,5 @@ use edge::{Env, Fatal, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     let env = Env::load().await?;
-    Ok(http::serve(&access::SETTLEMENT_LIST, env.verifier()?, settlement_list::handle, env.settlements()).await?)
+    Ok(http::serve(&access::SETTLEMENT_LIST, env.authorizer()?, settlement_list::handle, env.settlements()).await?)
 }

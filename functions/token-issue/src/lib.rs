@@ -1,4 +1,4 @@
-//! `POST /api/v1/auth/token`: somebody logs in, or stays logged in.
+//! `POST /api/v1/auth/token`: the token endpoint of OAuth 2.0. Somebody logs in, or stays logged in.
 
 use domain::Failed;
 use edge::{
@@ -9,8 +9,8 @@ use edge::{
 /// Gives tokens to whoever proves who they are.
 ///
 /// # Errors
-/// [`Failed::Unauthenticated`] for everyone else.
+/// [`Failed::Unauthenticated`] for everyone else, [`Failed::Limited`] for who tries too often.
 pub async fn handle(credentials: &Credentials, call: OpenCall<Grant>) -> Result<Answer<Tokens>, Failed> {
-    let tokens = credentials.grant(&call.body, call.at, &call.request_id).await?;
+    let tokens = credentials.grant(&call).await?;
     Answer::ok(&tokens)
 }

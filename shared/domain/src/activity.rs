@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Day, Event, Failed, Flaw, Timestamp};
+use crate::{Caller, Day, Event, Failed, Flaw, Timestamp, access::Reach};
 
 /// What a range may span.
 const MOST_DAYS: i64 = 7;
@@ -24,6 +24,15 @@ pub struct Activity {
     pub counts: BTreeMap<String, u64>,
     /// How many in all.
     pub total: u64,
+}
+
+impl Activity {
+    /// Whether a caller may know of it: who reaches the whole operator, of all; the desk, of its own regions.
+    #[must_use]
+    pub fn is_seen_by(&self, caller: &Caller) -> bool {
+        let own = || caller.regions.iter().any(|region| region.as_str() == self.region);
+        caller.reach == Reach::Operator || (caller.reach == Reach::Region && own())
+    }
 }
 
 /// The place where an event is counted.

@@ -9,12 +9,15 @@ use sha2::{Digest, Sha256};
 
 use crate::{Caller, OperatorName, Route, Timestamp};
 
+/// Who asks before anybody knows who it is.
+const STRANGER: &str = "stranger";
+
 /// One request to change state, as the doors understood it.
 #[derive(Debug, Clone)]
 pub struct Command {
     /// The tenant.
     pub operator: OperatorName,
-    /// Who asks: the token's subject, or the job's name.
+    /// Who asks: the token's subject, the program, or the job's name.
     pub principal: String,
     /// What they do, for the audit row.
     pub role: String,
@@ -47,7 +50,7 @@ impl Command {
     ) -> Self {
         Self {
             operator: caller.operator.clone(),
-            principal: caller.subject.clone(),
+            principal: caller.principal().to_owned(),
             role: format!("{:?}", caller.role).to_lowercase(),
             route: route.function.to_owned(),
             key,
@@ -55,6 +58,22 @@ impl Command {
             at,
             request_id,
             instance,
+        }
+    }
+
+    /// The command of somebody who has no token yet: a request is the key to itself.
+    #[must_use]
+    pub fn of_stranger(operator: OperatorName, route: &Route, at: Timestamp, request_id: String) -> Self {
+        Self {
+            operator,
+            principal: STRANGER.to_owned(),
+            role: STRANGER.to_owned(),
+            route: route.function.to_owned(),
+            key: request_id.clone(),
+            fingerprint: Fingerprint::of_text(&request_id),
+            at,
+            request_id,
+            instance: route.template.to_owned(),
         }
     }
 

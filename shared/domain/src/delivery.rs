@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::{
     AgentId, Caller, Command, Day, DeliveryId, DisbursementId, Failed, Flaw, Money, PartnerName, Refusal, RegionName,
     Timestamp, TransferId,
-    access::{Agent, Belongings},
+    access::{Agent, Belongings, Owned},
     id::Sha256Hex,
     ledger::{Account, Subject, Transfer, TransferKind},
 };
@@ -95,7 +95,7 @@ pub struct Borrower {
 
 /// E.164: a plus and 8 to 15 digits (ITU-T E.164, §6.1).
 #[expect(clippy::ptr_arg, reason = "garde hands over the field's own type")]
-fn is_phone<C>(phone: &String, _: &C) -> garde::Result {
+pub(crate) fn is_phone<C>(phone: &String, _: &C) -> garde::Result {
     let digits = phone.strip_prefix('+').unwrap_or_default();
     if (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(())
@@ -333,6 +333,17 @@ pub struct Receipt {
     pub reason: Option<FailureReason>,
 }
 
+impl Owned for Delivery {
+    fn belongings(&self) -> Belongings<'_> {
+        Belongings {
+            partner: Some(&self.partner_id),
+            region: Some(&self.region),
+            agent: self.agent_id.as_ref(),
+            requester: None,
+        }
+    }
+}
+
 impl Delivery {
     /// A visit as it is planned by a command.
     #[must_use]
@@ -354,12 +365,6 @@ impl Delivery {
             created_at: command.at,
             updated_at: command.at,
         }
-    }
-
-    /// What ownership of it is decided on.
-    #[must_use]
-    pub fn belongings(&self) -> Belongings<'_> {
-        Belongings { partner: &self.partner_id, region: Some(&self.region), agent: self.agent_id.as_ref() }
     }
 
     /// The visit with its agent.
@@ -499,11 +504,14 @@ pub struct DeliverySummary {
     pub version: u64,
 }
 
-impl DeliverySummary {
-    /// What ownership of it is decided on.
-    #[must_use]
-    pub fn belongings(&self) -> Belongings<'_> {
-        Belongings { partner: &self.partner_id, region: Some(&self.region), agent: self.agent_id.as_ref() }
+impl Owned for DeliverySummary {
+    fn belongings(&self) -> Belongings<'_> {
+        Belongings {
+            partner: Some(&self.partner_id),
+            region: Some(&self.region),
+            agent: self.agent_id.as_ref(),
+            requester: None,
+        }
     }
 }
 
@@ -549,12 +557,7 @@ impl DeliveryQuery {
     /// # Errors
     /// [`Failed::Malformed`] when no index answers it, [`Failed::Unknown`] for what is not the caller's to know of.
     pub fn filter(self, caller: &Caller) -> Result<DeliveryFilter, Failed> {
-        let own = caller.as_agent();
-        let agent_id = match (&own, self.agent_id) {
-            (Some(own), Some(asked)) if *own != asked => return Err(Failed::Unknown),
-            (Some(own), _) => Some(own.clone()),
-            (None, asked) => asked,
-        };
+        let agent_id = caller.agent_for(self.agent_id.as_ref())?;
         match (self.region, self.status, agent_id, self.due) {
             (Some(region), Some(status), None, due) => {
                 caller.must_work_in(&region)?;
@@ -563,7 +566,7 @@ impl DeliveryQuery {
             (None, None, Some(agent_id), Some(due)) => Ok(DeliveryFilter::AgentDay { agent_id, due }),
             _ => {
                 let flaw = Flaw::new("", "unindexed_filter", "no index answers these filters together");
-                let hint = if own.is_some() {
+                let hint = if caller.as_agent().is_some() {
                     "allowed: due"
                 } else {
                     "allowed: region and status, with or without due; or agent_id and due"
@@ -581,20 +584,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Currency, Role, access, command::Fingerprint};
+    use crate::{
+        Currency, Role,
+        access::{self, Party as _},
+        command::Fingerprint,
+    };
 
     fn agent(name: &[u8]) -> Agent {
-        let agent_id = AgentId::mint(Timestamp::EPOCH, &[name]);
-        Agent { operator: "pennco".parse().unwrap(), agent_id, regions: vec!["pune-north".parse().unwrap()] }
+        let agent_id = AgentId::mint(Timestamp::EPOCH, &[name]).to_string();
+        let regions = vec!["pune-north".parse().unwrap()];
+        Agent::of(Caller::new("pennco".parse().unwrap(), Role::Agent, agent_id, regions)).unwrap()
     }
 
     fn command() -> Command {
-        let caller = Caller {
-            operator: "pennco".parse().unwrap(),
-            role: Role::Agent,
-            subject: agent(b"a").agent_id.to_string(),
-            regions: vec![],
-        };
+        let caller = agent(b"a").caller;
         let fingerprint = Fingerprint::of(&BTreeMap::new(), &()).unwrap();
         let at = Timestamp::from_millis(1_763_700_000_000);
         Command::of_request(&caller, &access::DELIVERY_CONFIRM, "k1".into(), fingerprint, at, "r1".into(), "/".into())
@@ -714,7 +717,7 @@ mod tests {
             let mut moved = 0;
             for (what, amount) in tries {
                 let next = match what {
-                    0 => now.assign(&agent(b"a").agent_id, &agent(b"a").regions, Timestamp::EPOCH).ok(),
+                    0 => now.assign(&agent(b"a").agent_id, &agent(b"a").caller.regions, Timestamp::EPOCH).ok(),
                     1 => now.conclude(&agent(b"a"), &outcome(amount), &command()).ok().map(|c| {
                         moved += usize::from(c.transfer.is_some());
                         c.after

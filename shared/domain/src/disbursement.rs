@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Command, Day, DeliveryId, DisbursementId, Failed, Money, PartnerName, Refusal, RegionName, Timestamp,
-    access::Belongings,
+    access::{Belongings, Owned},
     delivery::{Borrower, Delivery, DeliveryKind, DeliveryStatus, NewDelivery, is_reference},
 };
 
@@ -187,6 +187,19 @@ pub struct Reconciliation {
 /// A bank books a transfer on the day of the hand-over or, across a weekend and a holiday, up to three days later.
 const VALUE_DATE_WINDOW_DAYS: i64 = 3;
 
+impl Owned for Instruction {
+    fn belongings(&self) -> Belongings<'_> {
+        Belongings { partner: Some(&self.partner_id), region: Some(&self.region), ..Belongings::default() }
+    }
+}
+
+/// An instruction beside its visit belongs to whom the instruction belongs.
+impl Owned for (Instruction, Delivery) {
+    fn belongings(&self) -> Belongings<'_> {
+        self.0.belongings()
+    }
+}
+
 impl Instruction {
     /// The instruction and the visit that carries it out, as a command makes them.
     #[must_use]
@@ -216,12 +229,6 @@ impl Instruction {
             updated_at: command.at,
         };
         (instruction, Delivery { disbursement_id: Some(disbursement_id), ..delivery })
-    }
-
-    /// What ownership of it is decided on.
-    #[must_use]
-    pub fn belongings(&self) -> Belongings<'_> {
-        Belongings { partner: &self.partner_id, region: Some(&self.region), agent: None }
     }
 
     /// How far it has come, given its visit.

@@ -37,11 +37,56 @@ pub enum Happened {
     /// Somebody asked for a file.
     #[serde(rename = "export.requested")]
     ExportRequested,
+    /// Somebody was taken on; if they have an address, an invitation is sent.
+    #[serde(rename = "user.created")]
+    UserCreated,
+    /// Somebody's name, role, regions or status changed.
+    #[serde(rename = "user.updated")]
+    UserUpdated,
+    /// Somebody asked for a new password.
+    #[serde(rename = "password.reset_requested")]
+    PasswordResetRequested,
+    /// Somebody set their password.
+    #[serde(rename = "password.set")]
+    PasswordSet,
+    /// Somebody has a second factor now.
+    #[serde(rename = "totp.confirmed")]
+    TotpConfirmed,
+    /// Somebody asked for a code by SMS.
+    #[serde(rename = "otp.requested")]
+    OtpRequested,
+    /// Somebody logged in.
+    #[serde(rename = "session.opened")]
+    SessionOpened,
+    /// Somebody tried to log in and was refused.
+    #[serde(rename = "session.refused")]
+    SessionRefused,
+    /// Somebody logged out.
+    #[serde(rename = "session.closed")]
+    SessionClosed,
+    /// A refresh token that was used up came back: the login was ended.
+    #[serde(rename = "session.stolen")]
+    SessionStolen,
+    /// An agent logged in with a phone for the first time.
+    #[serde(rename = "device.enrolled")]
+    DeviceEnrolled,
+    /// A phone was given up for lost.
+    #[serde(rename = "device.revoked")]
+    DeviceRevoked,
+    /// A program was let in.
+    #[serde(rename = "client.created")]
+    ClientCreated,
+    /// A program's name, scopes or status changed.
+    #[serde(rename = "client.updated")]
+    ClientUpdated,
+    /// A program got a new secret.
+    #[serde(rename = "client.rotated")]
+    ClientRotated,
 }
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 25] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -52,6 +97,21 @@ impl Happened {
         Self::SettlementRequested,
         Self::SettlementSettled,
         Self::ExportRequested,
+        Self::UserCreated,
+        Self::UserUpdated,
+        Self::PasswordResetRequested,
+        Self::PasswordSet,
+        Self::TotpConfirmed,
+        Self::OtpRequested,
+        Self::SessionOpened,
+        Self::SessionRefused,
+        Self::SessionClosed,
+        Self::SessionStolen,
+        Self::DeviceEnrolled,
+        Self::DeviceRevoked,
+        Self::ClientCreated,
+        Self::ClientUpdated,
+        Self::ClientRotated,
     ];
 
     /// The name it has in documents and queues.
@@ -68,6 +128,21 @@ impl Happened {
             Self::SettlementRequested => "settlement.requested",
             Self::SettlementSettled => "settlement.settled",
             Self::ExportRequested => "export.requested",
+            Self::UserCreated => "user.created",
+            Self::UserUpdated => "user.updated",
+            Self::PasswordResetRequested => "password.reset_requested",
+            Self::PasswordSet => "password.set",
+            Self::TotpConfirmed => "totp.confirmed",
+            Self::OtpRequested => "otp.requested",
+            Self::SessionOpened => "session.opened",
+            Self::SessionRefused => "session.refused",
+            Self::SessionClosed => "session.closed",
+            Self::SessionStolen => "session.stolen",
+            Self::DeviceEnrolled => "device.enrolled",
+            Self::DeviceRevoked => "device.revoked",
+            Self::ClientCreated => "client.created",
+            Self::ClientUpdated => "client.updated",
+            Self::ClientRotated => "client.rotated",
         }
     }
 
@@ -82,9 +157,22 @@ impl Happened {
             | Self::DisbursementCreated
             | Self::DisbursementReconciled
             | Self::DisbursementExcepted
-            | Self::SettlementSettled => &[Queue::Activity],
+            | Self::SettlementSettled
+            | Self::UserUpdated
+            | Self::PasswordSet
+            | Self::TotpConfirmed
+            | Self::SessionOpened
+            | Self::SessionRefused
+            | Self::SessionClosed
+            | Self::SessionStolen
+            | Self::DeviceEnrolled
+            | Self::DeviceRevoked
+            | Self::ClientCreated
+            | Self::ClientUpdated
+            | Self::ClientRotated => &[Queue::Activity],
             Self::SettlementRequested => &[Queue::Activity, Queue::Settlement],
             Self::ExportRequested => &[Queue::Activity, Queue::Export],
+            Self::UserCreated | Self::PasswordResetRequested | Self::OtpRequested => &[Queue::Activity, Queue::Message],
         }
     }
 }
@@ -98,6 +186,8 @@ pub enum Queue {
     Settlement,
     /// Built by `export-build`.
     Export,
+    /// Sent by `message-send`.
+    Message,
 }
 
 /// Version of the shape of [`Event`].

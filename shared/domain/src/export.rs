@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Caller, Command, Currency, Day, ExportId, Failed, RegionName, Timestamp,
-    access::Role,
+    Command, Currency, Day, ExportId, Failed, RegionName, Timestamp,
+    access::{Belongings, Owned, Reach, Staff},
     delivery::DeliverySummary,
     id::Sha256Hex,
     ledger::{Account, Entry},
@@ -112,17 +112,25 @@ pub struct Manifest {
     pub bytes: u64,
 }
 
+/// The desk knows of its own files, the others of all.
+impl Owned for Export {
+    fn belongings(&self) -> Belongings<'_> {
+        Belongings { requester: Some(&self.requested_by), ..Belongings::default() }
+    }
+}
+
 impl Export {
     /// A file as it is asked for: the desk gets its own regions, the others the whole operator.
     ///
     /// # Errors
     /// [`Failed::Forbidden`] when the desk asks for ledger entries, which no region bounds.
-    pub fn request(command: &Command, caller: &Caller, operator: &Operator, new: &NewExport) -> Result<Self, Failed> {
-        let regions = match caller.role {
-            Role::Staff if new.kind == ExportKind::Entries => return Err(Failed::Forbidden),
-            Role::Staff => caller.regions.clone(),
-            Role::Settlement | Role::Admin => operator.regions.clone(),
-            Role::Agent | Role::Partner => return Err(Failed::Forbidden),
+    pub fn request(command: &Command, staff: &Staff, operator: &Operator, new: &NewExport) -> Result<Self, Failed> {
+        let caller = &staff.caller;
+        let regions = match caller.reach {
+            Reach::Region if new.kind == ExportKind::Entries => return Err(Failed::Forbidden),
+            Reach::Region => caller.regions.clone(),
+            Reach::Operator => operator.regions.clone(),
+            Reach::Own | Reach::None => return Err(Failed::Forbidden),
         };
         Ok(Self {
             export_id: ExportId::mint(command.at, &command.seed()),
@@ -135,18 +143,6 @@ impl Export {
             created_at: command.at,
             version: 1,
         })
-    }
-
-    /// Passes when the caller may know of it: the desk of its own files, the others of all.
-    ///
-    /// # Errors
-    /// [`Failed::Unknown`] for everyone else.
-    pub fn must_be_seen_by(&self, caller: &Caller) -> Result<(), Failed> {
-        match caller.role {
-            Role::Settlement | Role::Admin => Ok(()),
-            Role::Staff if self.requested_by == caller.subject => Ok(()),
-            Role::Staff | Role::Agent | Role::Partner => Err(Failed::Unknown),
-        }
     }
 
     /// Where file and manifest lie.

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::Refusal;
+use crate::{Refusal, throttle::Allowance};
 
 /// One thing wrong with what was sent, with the place it stands at.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -47,12 +47,21 @@ pub enum Failed {
     /// Nobody we know (401).
     #[error("no valid credentials")]
     Unauthenticated {
-        /// `unauthenticated`, or `invalid_credentials` at the token route.
+        /// `unauthenticated`; at the token route `invalid_credentials`, `totp_required` or `proof_required`.
         code: &'static str,
     },
     /// Somebody who may not (403).
     #[error("this role may not call this route")]
     Forbidden,
+    /// A program whose token does not name what it calls (403).
+    #[error("the token does not name the scope {scope}")]
+    OutOfScope {
+        /// What it would have to name.
+        scope: String,
+    },
+    /// A browser's cookie without the proof that our own page sent it (403).
+    #[error("a cookie alone changes nothing: send X-CSRF-Token")]
+    CrossSite,
     /// No such thing, or not theirs to know of (404).
     #[error("there is no such thing")]
     Unknown,
@@ -80,12 +89,15 @@ pub enum Failed {
     /// Others are writing the same thing at this moment (409 with `Retry-After`).
     #[error("others are writing the same thing")]
     InProgress,
+    /// An edit that does not say which version it edits (428).
+    #[error("an edit names the version that it edits: send If-Match with the ETag that you have seen")]
+    VersionNotNamed,
+    /// The version that was to be edited is not the latest any more (412).
+    #[error("it has been edited since; load it again")]
+    VersionPassed,
     /// Too much at once (429 with `Retry-After`).
     #[error("too many requests")]
-    Limited {
-        /// Seconds to wait.
-        retry_after_seconds: u32,
-    },
+    Limited(Allowance),
     /// Something behind us does not answer (503 with `Retry-After`).
     #[error("something behind this service does not answer")]
     Later(#[source] Cause),

@@ -123,6 +123,21 @@ id_type!(
     "bat"
 );
 id_type!(
+    /// One sent code that somebody may log in with.
+    ChallengeId,
+    "otp"
+);
+id_type!(
+    /// A program that calls on behalf of a partner or of the operator.
+    ClientId,
+    "cli"
+);
+id_type!(
+    /// A phone that an agent logs in with.
+    DeviceId,
+    "dev"
+);
+id_type!(
     /// One visit to a borrower.
     DeliveryId,
     "dlv"
@@ -143,6 +158,11 @@ id_type!(
     "exp"
 );
 id_type!(
+    /// One login, and all tokens that come from it.
+    SessionId,
+    "ses"
+);
+id_type!(
     /// What is owed between operator and partner for one business day.
     SettlementId,
     "stl"
@@ -153,7 +173,7 @@ id_type!(
     "trf"
 );
 id_type!(
-    /// A person at the operations desk.
+    /// Somebody who can log in.
     UserId,
     "usr"
 );

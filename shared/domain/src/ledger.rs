@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize, de};
 use utoipa::ToSchema;
 
 use crate::{
-    AgentId, Caller, Currency, DeliveryId, Failed, Money, OperatorName, PartnerName, TransferId, access::Role,
+    AgentId, Currency, DeliveryId, Money, OperatorName, PartnerName, TransferId,
+    access::{Belongings, Owned},
     id::NotAnId,
 };
 
@@ -55,28 +56,25 @@ impl Account {
         sum.checked_rem(self.shards()).unwrap_or(0)
     }
 
-    /// Passes when the caller may know of it: agents their own cash, partners what is theirs, the others all of the operator.
-    ///
-    /// # Errors
-    /// [`Failed::Unknown`], the same answer as for an account that is not there.
-    pub fn must_be_seen_by(&self, caller: &Caller) -> Result<(), Failed> {
-        let may = match (caller.role, self) {
-            (Role::Staff | Role::Settlement | Role::Admin, _) => true,
-            (Role::Agent, Self::AgentCash(agent)) => agent.as_str() == caller.subject,
-            (Role::Partner, Self::PartnerControl(partner) | Self::PartnerSettlement(partner)) => {
-                partner.as_str() == caller.subject
-            }
-            (Role::Agent | Role::Partner, _) => false,
-        };
-        if may { Ok(()) } else { Err(Failed::Unknown) }
-    }
-
     /// Whether its balance has a floor of zero and a cap.
     #[must_use]
     pub fn is_capped(&self) -> bool {
         match self {
             Self::AgentCash(_) => true,
             Self::PartnerControl(_) | Self::PartnerSettlement(_) | Self::Vault(_) => false,
+        }
+    }
+}
+
+/// Agents know of their own cash, partners of what is theirs.
+impl Owned for Account {
+    fn belongings(&self) -> Belongings<'_> {
+        match self {
+            Self::AgentCash(agent) => Belongings { agent: Some(agent), ..Belongings::default() },
+            Self::PartnerControl(partner) | Self::PartnerSettlement(partner) => {
+                Belongings { partner: Some(partner), ..Belongings::default() }
+            }
+            Self::Vault(_) => Belongings::default(),
         }
     }
 }

@@ -5,21 +5,28 @@
 
 pub mod access;
 pub mod activity;
+pub mod client;
 pub mod command;
 pub mod delivery;
+pub mod device;
 pub mod disbursement;
 pub mod event;
 pub mod export;
 pub mod failed;
 pub mod id;
 pub mod ledger;
+pub mod message;
 pub mod money;
 pub mod operator;
 pub mod problem;
 pub mod refusal;
+pub mod secret;
+pub mod session;
 pub mod settlement;
+pub mod throttle;
 pub mod time;
 pub mod track;
+pub mod user;
 
 pub use access::{Caller, Role, Route};
 pub use command::Command;
@@ -27,8 +34,8 @@ pub use delivery::Delivery;
 pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
-    AgentId, BatchId, DeliveryId, DisbursementId, EventId, ExportId, OperatorName, PartnerName, RegionName,
-    SettlementId, TransferId, UserId,
+    AgentId, BatchId, ChallengeId, ClientId, DeliveryId, DeviceId, DisbursementId, EventId, ExportId, OperatorName,
+    PartnerName, RegionName, SessionId, SettlementId, TransferId, UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Caller, Command, Currency, Delivery, Failed, Flaw, OperatorName, PartnerName, RegionName,
-    access::Role,
+    access::Partner,
     delivery::NewDelivery,
     disbursement::{Instruction, NewDisbursement},
 };
@@ -65,12 +65,12 @@ impl Operator {
     pub fn instruct(
         &self,
         command: &Command,
-        caller: &Caller,
+        partner: &Partner,
         new: &NewDisbursement,
     ) -> Result<(Instruction, Delivery), Failed> {
-        let partner = caller.partner_for(None)?;
-        self.check(&partner, &new.region, new.amount.currency)?;
-        Ok(Instruction::plan(command, new, partner))
+        let partner_id = &partner.partner_id;
+        self.check(partner_id, &new.region, new.amount.currency)?;
+        Ok(Instruction::plan(command, new, partner_id.clone()))
     }
 
     /// The zone of its business days; one that is not in the time zone data counts as UTC.
@@ -78,21 +78,4 @@ impl Operator {
     pub fn time_zone(&self) -> jiff::tz::TimeZone {
         jiff::tz::TimeZone::get(&self.zone).unwrap_or(jiff::tz::TimeZone::UTC)
     }
-}
-
-/// Somebody who can log in: an agent, a partner's program or a person at the desk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct User {
-    /// What they type, without the operator: `desk`.
-    pub login: String,
-    /// Argon2id in PHC form.
-    pub password_hash: String,
-    /// What they do.
-    pub role: Role,
-    /// The agent's id, the partner's name, or the user's id.
-    pub subject: String,
-    /// Where they work.
-    pub regions: Vec<RegionName>,
-    /// Whether they may still log in.
-    pub disabled: bool,
 }

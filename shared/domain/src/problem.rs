@@ -64,6 +64,8 @@ fn row(failed: &Failed) -> Row {
         Failed::Invalid(_) => (422, "invalid", "The request has a value that is not allowed", false),
         Failed::Unauthenticated { code } => (401, *code, "The credentials are missing or not valid", false),
         Failed::Forbidden => (403, "forbidden", "This role may not call this route", false),
+        Failed::OutOfScope { .. } => (403, "insufficient_scope", "The token does not reach this far", false),
+        Failed::CrossSite => (403, "csrf_token_missing", "A cookie alone changes nothing", false),
         Failed::Unknown => (404, "unknown", "There is no such thing", false),
         Failed::TooLarge { .. } => (413, "body_too_large", "The body is too large", false),
         Failed::UnsupportedMediaType => (415, "unsupported_media_type", "The body must be JSON", false),
@@ -72,7 +74,9 @@ fn row(failed: &Failed) -> Row {
             (422, "idempotency_key_reused", "The idempotency key was used for another request", false)
         }
         Failed::Moved | Failed::InProgress => (409, "in_progress", "Others are writing the same thing", true),
-        Failed::Limited { .. } => (429, "too_many_requests", "Too many requests", true),
+        Failed::VersionNotNamed => (428, "if_match_missing", "An edit names the version that it edits", false),
+        Failed::VersionPassed => (412, "version_passed", "It has been edited since", false),
+        Failed::Limited(_) => (429, "too_many_requests", "Too many requests", true),
         Failed::Later(_) => (503, "unavailable", "Something behind this service does not answer", true),
         Failed::Fault(_) => (500, "fault", "A fault in this service", true),
     };
@@ -92,17 +96,27 @@ impl Problem {
                 .collect(),
             Failed::Unauthenticated { .. }
             | Failed::Forbidden
+            | Failed::OutOfScope { .. }
+            | Failed::CrossSite
             | Failed::Unknown
             | Failed::TooLarge { .. }
             | Failed::UnsupportedMediaType
             | Failed::Refused(_)
             | Failed::Moved
             | Failed::InProgress
-            | Failed::Limited { .. }
+            | Failed::VersionNotNamed
+            | Failed::VersionPassed
+            | Failed::Limited(_)
             | Failed::Later(_)
             | Failed::Fault(_) => vec![],
         };
-        let facts = if let Failed::Refused(refusal) = failed { facts(refusal) } else { Map::new() };
+        let facts = if let Failed::Refused(refusal) = failed {
+            facts(refusal)
+        } else if let Failed::Unauthenticated { code } = failed {
+            oauth_error(code).map(|error| ("error".to_owned(), error.into())).into_iter().collect()
+        } else {
+            Map::new()
+        };
         let detail = match errors.as_slice() {
             [] => failed.to_string(),
             [only] => format!("{}: {}", only.pointer, only.detail),
@@ -136,18 +150,30 @@ impl Problem {
 pub fn retry_after_seconds(failed: &Failed) -> Option<u32> {
     match failed {
         Failed::Moved | Failed::InProgress => Some(BUSY_RETRY_SECONDS),
-        Failed::Limited { retry_after_seconds } => Some(*retry_after_seconds),
+        Failed::Limited(allowance) => Some(allowance.retry_after_seconds),
         Failed::Later(_) => Some(LATER_RETRY_SECONDS),
         Failed::Malformed(_)
         | Failed::Invalid(_)
         | Failed::Unauthenticated { .. }
         | Failed::Forbidden
+        | Failed::OutOfScope { .. }
+        | Failed::CrossSite
+        | Failed::VersionNotNamed
+        | Failed::VersionPassed
         | Failed::Unknown
         | Failed::TooLarge { .. }
         | Failed::UnsupportedMediaType
         | Failed::Refused(_)
         | Failed::KeyReused { .. }
         | Failed::Fault(_) => None,
+    }
+}
+
+/// What RFC 6749, section 5.2, calls a refusal of the token endpoint.
+fn oauth_error(code: &str) -> Option<&'static str> {
+    match code {
+        "invalid_credentials" | "totp_required" | "proof_required" => Some("invalid_grant"),
+        _ => None,
     }
 }
 
@@ -166,6 +192,7 @@ fn facts(refusal: &Refusal) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::throttle::Allowance;
 
     #[test]
     fn a_refusal_brings_its_facts_and_never_a_second_status() {
@@ -190,7 +217,7 @@ mod tests {
     fn waiting_is_advised_exactly_where_repeating_can_help_soon() {
         for (failed, after) in [
             (Failed::InProgress, Some(1)),
-            (Failed::Limited { retry_after_seconds: 7 }, Some(7)),
+            (Failed::Limited(Allowance { retry_after_seconds: 7, ..Allowance::default() }), Some(7)),
             (Failed::Later("x".into()), Some(2)),
             (Failed::Unknown, None),
             (Failed::Forbidden, None),

@@ -62,6 +62,24 @@ pub enum Refusal {
         /// Its currency.
         currency: String,
     },
+    /// Nobody changes their own rights.
+    #[error("nobody changes their own role, regions or status; another admin can")]
+    OwnRights,
+    /// Somebody must be able to manage people.
+    #[error("this is the last admin who can log in")]
+    LastAdmin,
+    /// The login is taken.
+    #[error("the login is taken")]
+    LoginTaken,
+    /// The ticket of an invitation or a reset is used up, too old, or none of ours.
+    #[error("this ticket is used up or too old; ask for another one")]
+    TicketSpent,
+    /// The second factor is there already.
+    #[error("a second factor is there already")]
+    TotpEnrolled,
+    /// There is no second factor to be confirmed, or the code is not its code.
+    #[error("this is not the code of the second factor that waits to be confirmed")]
+    TotpMismatch,
     /// The agent does not work there.
     #[error("the agent does not work in region {region}")]
     AgentNotInRegion {
@@ -105,6 +123,12 @@ impl Refusal {
             Self::BusinessDayOpen { .. } => "business_day_open",
             Self::AmountDiffers { .. } => "amount_differs",
             Self::AmountExceedsDue { .. } => "amount_exceeds_due",
+            Self::OwnRights => "own_rights",
+            Self::LastAdmin => "last_admin",
+            Self::LoginTaken => "login_taken",
+            Self::TicketSpent => "ticket_spent",
+            Self::TotpEnrolled => "totp_enrolled",
+            Self::TotpMismatch => "totp_mismatch",
             Self::AgentNotInRegion { .. } => "agent_not_in_region",
         }
     }
@@ -119,8 +143,16 @@ impl Refusal {
             | Self::CashCapExceeded
             | Self::BankLineAlreadyMatched { .. }
             | Self::BusinessDayClosed { .. }
-            | Self::BusinessDayOpen { .. } => 409,
-            Self::AmountDiffers { .. } | Self::AmountExceedsDue { .. } | Self::AgentNotInRegion { .. } => 422,
+            | Self::BusinessDayOpen { .. }
+            | Self::OwnRights
+            | Self::LastAdmin
+            | Self::LoginTaken
+            | Self::TotpEnrolled => 409,
+            Self::TicketSpent
+            | Self::TotpMismatch
+            | Self::AmountDiffers { .. }
+            | Self::AmountExceedsDue { .. }
+            | Self::AgentNotInRegion { .. } => 422,
         }
     }
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Currency, Day, Failed, Money, OperatorName, PartnerName, Refusal, SettlementId, Timestamp, TransferId,
-    access::Belongings,
+    access::{Belongings, Owned},
     export::CsvRows,
     id::Sha256Hex,
     ledger::{Account, Entry, Posting, Subject, Transfer, TransferKind},
@@ -200,13 +200,13 @@ impl Slot {
     }
 }
 
-impl Settlement {
-    /// What ownership of it is decided on.
-    #[must_use]
-    pub fn belongings(&self) -> Belongings<'_> {
-        Belongings { partner: &self.partner_id, region: None, agent: None }
+impl Owned for Settlement {
+    fn belongings(&self) -> Belongings<'_> {
+        Belongings { partner: Some(&self.partner_id), ..Belongings::default() }
     }
+}
 
+impl Settlement {
     /// Where its file lies.
     #[must_use]
     pub fn file_key(&self, operator: &OperatorName) -> String {

@@ -18,7 +18,7 @@ pub type Day = civil::Date;
 pub struct NotATime;
 
 /// A moment in UTC to the millisecond, `2026-11-21T09:30:00.000Z`: 24 characters, whatever the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
 /// First and last moment that is written at the common width: years 0000 to 9999.

@@ -26,6 +26,29 @@ where
     Ok(body)
 }
 
+/// Reads a body that may be a form instead of JSON, and checks its values.
+pub(crate) fn read_form_or_json<B>(content_type: Option<&str>, bytes: &[u8]) -> Result<B, Failed>
+where
+    B: DeserializeOwned + Validate<Context = ()>,
+{
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return read(content_type, bytes);
+    }
+    if bytes.len() > MOST_BYTES {
+        return Err(Failed::TooLarge { limit_bytes: MOST_BYTES });
+    }
+    // A form is an object of texts; as JSON it is judged by the same rules, a field given twice among them.
+    let members = form_urlencoded::parse(bytes).map(|(name, value)| {
+        let text = |text: &str| serde_json::to_string(text).map_err(Failed::fault);
+        Ok(format!("{}:{}", text(&name)?, text(&value)?))
+    });
+    let members = members.collect::<Result<Vec<String>, Failed>>()?;
+    let body = parse(format!("{{{}}}", members.join(",")).as_bytes())?;
+    check(&body)?;
+    Ok(body)
+}
+
 /// Reads JSON of a shape: nothing unknown, nothing twice, nothing behind it.
 pub(crate) fn parse<B: DeserializeOwned>(bytes: &[u8]) -> Result<B, Failed> {
     let mut from = serde_json::Deserializer::from_slice(bytes);

@@ -2,17 +2,18 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use domain::{Caller, Command, Failed, Timestamp};
+use domain::{Command, Failed, Route, Timestamp};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::PageRequest;
 use utoipa::ToSchema;
 
-/// A call to a route that needs a caller. `P` are the path's parameters, `B` is the body, `Q` the query.
+/// A call to a route that needs a caller. `C` is who may call, `P` are the path's parameters, `B` is the body, `Q` the
+/// query.
 #[derive(Debug, Clone)]
-pub struct Call<P = Nothing, B = Nothing, Q = Nothing> {
+pub struct Call<C, P = Nothing, B = Nothing, Q = Nothing> {
     /// Who asks.
-    pub caller: Caller,
+    pub caller: C,
     /// The path's parameters.
     pub path: P,
     /// The body.
@@ -24,9 +25,18 @@ pub struct Call<P = Nothing, B = Nothing, Q = Nothing> {
     /// When the gateway received it.
     pub at: Timestamp,
     pub(crate) command: Command,
+    pub(crate) if_match: Option<u64>,
 }
 
-impl<P, B, Q> Call<P, B, Q> {
+impl<C, P, B, Q> Call<C, P, B, Q> {
+    /// Passes when the edit names the version that is there.
+    ///
+    /// # Errors
+    /// [`Failed::VersionPassed`] when it is another one.
+    pub fn must_match(&self, version: u64) -> Result<(), Failed> {
+        if self.if_match == Some(version) { Ok(()) } else { Err(Failed::VersionPassed) }
+    }
+
     /// What is asked, as a command under its idempotency key.
     #[must_use]
     pub fn command(&self) -> &Command {
@@ -43,6 +53,13 @@ pub struct OpenCall<B> {
     pub at: Timestamp,
     /// The gateway's id of the request, unique.
     pub request_id: String,
+    /// The address that it comes from.
+    pub address: String,
+    pub(crate) route: &'static Route,
+    /// The `Authorization` header: a program's id and secret.
+    pub(crate) authorization: Option<String>,
+    /// The `DPoP` header: a phone's proof.
+    pub(crate) proof: Option<String>,
 }
 
 /// No parameters, no body, no query: anything that comes instead is refused.

@@ -3,17 +3,21 @@
 use std::{env, fmt};
 
 use aws_config::BehaviorVersion;
-use domain::Failed;
+use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
-    Accounts, Activities, Agents, Deliveries, Directory, Disbursements, ExportWriter, Exports, Files, Outbox,
-    QueueUrls, Queues, Sessions, SettlementWriter, Settlements, Table, TableNames, Tracks, TrustAnchors,
+    Accounts, Activities, Agents, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements, ExportWriter,
+    Exports, Files, Messages, Outbox, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter, Settlements, Table,
+    TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
-    credentials::Credentials,
+    Authorizer,
+    credentials::{Credentials, Passwords},
+    keys::{KeyRotation, SigningKeys},
     log,
+    requests::Requests,
     stream::Parking,
-    token::{Realm, Signer, SigningSecret, Verifier},
+    token::Realm,
 };
 
 /// Why a process cannot start.
@@ -43,6 +47,7 @@ pub struct Env {
     config: aws_config::SdkConfig,
     table: Table,
     anchors: TrustAnchors,
+    trust: Trust,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
@@ -65,19 +70,25 @@ impl Env {
         };
         let table = Table::new(aws_sdk_dynamodb::Client::new(&config), names);
         let anchors = Directory::new(table.clone()).trust_anchors().await?;
-        Ok(Self { config, table, anchors })
+        // The first call reads them anew: only a call knows what time it is.
+        let trust = Trust::new(table.clone(), anchors.clone(), Timestamp::EPOCH);
+        Ok(Self { config, table, anchors, trust })
     }
 
     fn realm() -> Result<Realm, Fatal> {
         Ok(Realm { issuer: variable("ISSUER")?, audience: variable("AUDIENCE")? })
     }
 
-    /// Checks tokens.
+    /// Checks callers.
     ///
     /// # Errors
     /// [`Fatal`] when the realm is not set.
-    pub fn verifier(&self) -> Result<Verifier, Fatal> {
-        Ok(Verifier::new(&self.anchors, &Self::realm()?)?)
+    pub fn authorizer(&self) -> Result<Authorizer, Fatal> {
+        Ok(Authorizer::new(Self::realm()?, self.trust.clone(), self.throttle()))
+    }
+
+    fn throttle(&self) -> Throttle {
+        Throttle::new(self.table.clone())
     }
 
     /// Visits.
@@ -163,6 +174,7 @@ impl Env {
             activity: variable("ACTIVITY_QUEUE_URL")?,
             settlement: variable("SETTLEMENT_QUEUE_URL")?,
             export: variable("EXPORT_QUEUE_URL")?,
+            message: variable("MESSAGE_QUEUE_URL")?,
         };
         Ok(Outbox::new(self.table.clone(), Queues::new(aws_sdk_sqs::Client::new(&self.config), urls)))
     }
@@ -175,21 +187,110 @@ impl Env {
         Ok(Parking::new(aws_sdk_sqs::Client::new(&self.config), variable("POISON_QUEUE_URL")?))
     }
 
-    /// The token door.
+    fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.config)
+    }
+
+    fn signing_keys(&self) -> Result<SigningKeys, Fatal> {
+        Ok(SigningKeys::new(self.secrets(), variable("SIGNING_SECRET")?, Self::realm()?))
+    }
+
+    /// The key that secrets are derived from.
+    async fn pepper(&self) -> Result<Pepper, Fatal> {
+        let kept = self.secrets().get_secret_value().secret_id(variable("PEPPER_SECRET")?).send().await;
+        let kept = kept.map_err(|error| Failed::Later(Box::new(error)))?;
+        Ok(Pepper::new(kept.secret_string().unwrap_or_default().as_bytes())?)
+    }
+
+    /// The doors where people and programs log in.
     ///
     /// # Errors
-    /// [`Fatal`] when the signing key cannot be read.
+    /// [`Fatal`] when a secret cannot be read.
     pub async fn credentials(&self) -> Result<Credentials, Fatal> {
-        let secrets = aws_sdk_secretsmanager::Client::new(&self.config);
-        let kept = secrets
-            .get_secret_value()
-            .secret_id(variable("SIGNING_SECRET")?)
-            .send()
-            .await
-            .map_err(|error| Failed::Later(Box::new(error)))?;
-        let secret: SigningSecret = serde_json::from_str(kept.secret_string().unwrap_or_default())
-            .map_err(|_| Fatal("the signing secret holds no key: run `cargo xtask seed`".to_owned()))?;
-        let signer = Signer::new(&secret, Self::realm()?)?;
-        Ok(Credentials::new(Sessions::new(self.table.clone()), self.verifier()?, signer)?)
+        let sessions = Sessions::new(self.table.clone());
+        let keys = self.signing_keys()?;
+        Ok(Credentials::new(sessions, self.throttle(), self.trust.clone(), keys, self.pepper().await?)?)
+    }
+
+    /// Logins, and how often somebody asks for a code.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.table.clone())
+    }
+
+    /// How often somebody asks for a code or a ticket.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        Requests::new(self.sessions(), self.throttle())
+    }
+
+    /// Whom this process believes.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.trust.clone()
+    }
+
+    /// The rotation of the signing key.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the secret is not named.
+    pub fn key_rotation(&self) -> Result<KeyRotation, Fatal> {
+        Ok(KeyRotation::new(self.signing_keys()?, self.directory()))
+    }
+
+    /// Operators, and the public keys of tokens.
+    #[must_use]
+    pub fn directory(&self) -> Directory {
+        Directory::new(self.table.clone())
+    }
+
+    /// People.
+    #[must_use]
+    pub fn users(&self) -> Users {
+        Users::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Passwords.
+    #[must_use]
+    pub fn passwords(&self) -> Passwords {
+        Passwords::new(self.users())
+    }
+
+    /// Second factors.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the key of secrets cannot be read.
+    pub async fn second_factors(&self) -> Result<SecondFactors, Fatal> {
+        Ok(SecondFactors::new(self.users(), self.pepper().await?))
+    }
+
+    /// Phones.
+    #[must_use]
+    pub fn devices(&self) -> Devices {
+        Devices::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Programs.
+    #[must_use]
+    pub fn clients(&self) -> Clients {
+        Clients::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Programs and their secrets.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the key of secrets cannot be read.
+    pub async fn client_secrets(&self) -> Result<ClientSecrets, Fatal> {
+        Ok(ClientSecrets::new(self.clients(), self.pepper().await?))
+    }
+
+    /// Messages to people.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the key of secrets or the sender's address is missing.
+    pub async fn messages(&self) -> Result<Messages, Fatal> {
+        let sms = aws_sdk_sns::Client::new(&self.config);
+        let mail = aws_sdk_sesv2::Client::new(&self.config);
+        Ok(Messages::new(self.table.clone(), self.pepper().await?, sms, mail, variable("MAIL_SENDER")?))
     }
 }

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use domain::{
-    Command, Failed, Flaw, Timestamp,
-    access::{Kind, Route},
+    Caller, Command, Failed, Flaw, Timestamp,
+    access::{Kind, Party, Route},
     command::Fingerprint,
     problem::{Problem, retry_after_seconds},
+    throttle::Allowance,
 };
 use garde::Validate;
 use lambda_http::{
@@ -20,10 +21,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use store::Answer;
 
 use crate::{
+    authorizer::Authorizer,
     body,
     call::{Call, OpenCall, Parameters},
     log, query,
-    token::Verifier,
 };
 
 /// Times that a call is decided anew when what it loaded has moved, or others were writing the same.
@@ -37,25 +38,26 @@ const MOST_KEY_CHARS: usize = 255;
 ///
 /// # Errors
 /// When the Lambda runtime cannot be reached.
-pub async fn serve<C, H, Fut, P, B, Q, T>(
+pub async fn serve<C, H, Fut, A, P, B, Q, T>(
     route: &'static Route,
-    verifier: Verifier,
+    authorizer: Authorizer,
     handle: H,
     capability: C,
 ) -> Result<(), Error>
 where
     C: Send + Sync + 'static,
-    H: Fn(&'static C, Call<P, B, Q>) -> Fut + Send + Sync,
+    H: Fn(&'static C, Call<A, P, B, Q>) -> Fut + Send + Sync,
     Fut: Future<Output = Result<Answer<T>, Failed>> + Send,
+    A: Party,
     P: Parameters + Clone + Send,
     B: DeserializeOwned + Serialize + Validate<Context = ()> + Clone + Send,
     Q: DeserializeOwned + Clone + Send,
 {
     // One for the life of the process: every call borrows it.
     let capability: &'static C = Box::leak(Box::new(capability));
-    let (handle, verifier) = (&handle, &verifier);
+    let (handle, authorizer) = (&handle, &authorizer);
     lambda_http::run(service_fn(move |request: Request| async move {
-        Ok::<_, Error>(answer(route, verifier, handle, capability, request).await)
+        Ok::<_, Error>(answer(route, authorizer, handle, capability, request).await)
     }))
     .await
 }
@@ -64,57 +66,66 @@ where
 ///
 /// # Errors
 /// When the Lambda runtime cannot be reached.
-pub async fn serve_open<C, H, Fut, B, T>(route: &'static Route, handle: H, capability: C) -> Result<(), Error>
+pub async fn serve_open<C, H, Fut, B, T>(
+    route: &'static Route,
+    authorizer: Authorizer,
+    handle: H,
+    capability: C,
+) -> Result<(), Error>
 where
     C: Send + Sync + 'static,
     H: Fn(&'static C, OpenCall<B>) -> Fut + Send + Sync,
     Fut: Future<Output = Result<Answer<T>, Failed>> + Send,
-    B: DeserializeOwned + Validate<Context = ()> + Send,
+    B: DeserializeOwned + Validate<Context = ()> + Clone + Send,
 {
     let capability: &'static C = Box::leak(Box::new(capability));
-    let handle = &handle;
+    let (handle, authorizer) = (&handle, &authorizer);
     lambda_http::run(service_fn(move |request: Request| async move {
-        Ok::<_, Error>(answer_open(route, handle, capability, request).await)
+        Ok::<_, Error>(answer_open(route, authorizer, handle, capability, request).await)
     }))
     .await
 }
 
 /// Answers one call: what [`serve`] does with each, and what tests call in process.
-pub async fn answer<'a, C, H, Fut, P, B, Q, T>(
+pub async fn answer<'a, C, H, Fut, A, P, B, Q, T>(
     route: &'static Route,
-    verifier: &Verifier,
+    authorizer: &Authorizer,
     handle: &H,
     capability: &'a C,
     request: Request,
 ) -> Response<Body>
 where
-    H: Fn(&'a C, Call<P, B, Q>) -> Fut,
+    H: Fn(&'a C, Call<A, P, B, Q>) -> Fut,
     Fut: Future<Output = Result<Answer<T>, Failed>>,
+    A: Party,
     P: Parameters + Clone,
     B: DeserializeOwned + Serialize + Validate<Context = ()> + Clone,
     Q: DeserializeOwned + Clone,
 {
     let arrival = Arrival::of(&request);
-    let given = match open(route, verifier, &request, &arrival) {
-        Ok(call) => {
-            let subject = call.caller.subject.clone();
-            let operator = call.caller.operator.clone();
-            let given = decide(handle, capability, call).await;
-            log::call(route.function, &arrival.request_id, operator.as_str(), &subject, &given);
-            given
+    let caller = authorizer.caller(request.headers(), route, arrival.at).await;
+    let (given, allowance, operator, subject) = match caller {
+        Ok(caller) => {
+            let (operator, subject) = (caller.operator.to_string(), caller.principal().to_owned());
+            let (given, allowance) = match authorizer.count(route, &caller, arrival.at).await {
+                Ok(allowance) => match open(route, caller, &request, &arrival) {
+                    Ok(call) => (decide(call, |call| handle(capability, call)).await, allowance),
+                    Err(failed) => (Err(failed), allowance),
+                },
+                Err(failed) => (Err(failed), None),
+            };
+            (given, allowance, operator, subject)
         }
-        Err(failed) => {
-            let given = Err(failed);
-            log::call(route.function, &arrival.request_id, "-", "-", &given);
-            given
-        }
+        Err(failed) => (Err(failed), None, NOBODY.to_owned(), NOBODY.to_owned()),
     };
-    respond(given, &arrival)
+    log::call(route.function, &arrival.request_id, &operator, &subject, &given);
+    respond(given, allowance, &arrival)
 }
 
 /// Answers one call to an open route.
 pub async fn answer_open<'a, C, H, Fut, B, T>(
     route: &'static Route,
+    authorizer: &Authorizer,
     handle: &H,
     capability: &'a C,
     request: Request,
@@ -122,36 +133,58 @@ pub async fn answer_open<'a, C, H, Fut, B, T>(
 where
     H: Fn(&'a C, OpenCall<B>) -> Fut,
     Fut: Future<Output = Result<Answer<T>, Failed>>,
-    B: DeserializeOwned + Validate<Context = ()>,
+    B: DeserializeOwned + Validate<Context = ()> + Clone,
 {
     let arrival = Arrival::of(&request);
-    let given = match body::read(content_type(&request), request.body()) {
-        Ok(body) => {
-            let request_id = arrival.request_id.clone();
-            handle(capability, OpenCall { body, at: arrival.at, request_id }).await
+    let (given, allowance) = match authorizer.count_stranger(route, &arrival.address, arrival.at).await {
+        Ok(allowance) => {
+            let given = match open_body(route, &request) {
+                Ok(body) => {
+                    let call = OpenCall {
+                        body,
+                        at: arrival.at,
+                        request_id: arrival.request_id.clone(),
+                        address: arrival.address.clone(),
+                        route,
+                        authorization: text(&request, "authorization"),
+                        proof: text(&request, "dpop"),
+                    };
+                    decide(call, |call| handle(capability, call)).await
+                }
+                Err(failed) => Err(failed),
+            };
+            (given, allowance)
         }
-        Err(failed) => Err(failed),
+        Err(failed) => (Err(failed), None),
     };
-    log::call(route.function, &arrival.request_id, "-", "-", &given);
-    respond(given, &arrival)
+    log::call(route.function, &arrival.request_id, NOBODY, NOBODY, &given);
+    respond(given, allowance, &arrival)
+}
+
+/// Whom the log names when nobody is known.
+const NOBODY: &str = "-";
+
+fn text(request: &Request, name: &str) -> Option<String> {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// The body of a call to an open route: JSON, and at the token endpoint a form as well (RFC 6749, section 4).
+fn open_body<B: DeserializeOwned + Validate<Context = ()>>(route: &Route, request: &Request) -> Result<B, Failed> {
+    match route.kind {
+        Kind::Token => body::read_form_or_json(content_type(request), request.body()),
+        _ if route.method == "GET" => body::parse(b"{}"),
+        _ => body::read(content_type(request), request.body()),
+    }
 }
 
 /// Decides a call, and anew when what it loaded has moved before it was written.
-async fn decide<'a, C, H, Fut, P, B, Q, T>(
-    handle: &H,
-    capability: &'a C,
-    call: Call<P, B, Q>,
-) -> Result<Answer<T>, Failed>
+async fn decide<K: Clone, T, Fut>(call: K, handle: impl Fn(K) -> Fut) -> Result<Answer<T>, Failed>
 where
-    H: Fn(&'a C, Call<P, B, Q>) -> Fut,
     Fut: Future<Output = Result<Answer<T>, Failed>>,
-    P: Clone,
-    B: Clone,
-    Q: Clone,
 {
     let mut pause = FIRST_PAUSE;
     for _ in 1..MOST_ATTEMPTS {
-        match handle(capability, call.clone()).await {
+        match handle(call.clone()).await {
             Err(Failed::Moved | Failed::InProgress) => {
                 tokio::time::sleep(pause).await;
                 pause = pause.saturating_mul(2);
@@ -159,13 +192,14 @@ where
             given => return given,
         }
     }
-    handle(capability, call).await
+    handle(call).await
 }
 
 /// What is known of a request before it is understood.
 struct Arrival {
     at: Timestamp,
     request_id: String,
+    address: String,
     path: String,
     /// The query without its cursor: a page's `Link` asks the same.
     filters: String,
@@ -182,12 +216,13 @@ impl Arrival {
         let stage = format!("/{}/", context.stage.as_deref().unwrap_or_default());
         let path = path.strip_prefix(&stage).map_or(path.clone(), |rest| format!("/{rest}"));
         let request_id = context.request_id.clone().unwrap_or_default();
+        let address = context.identity.source_ip.clone().unwrap_or_default();
         let at = Timestamp::from_millis(context.request_time_epoch);
         let mut link = form_urlencoded::Serializer::new(String::new());
         for (name, value) in request.query_string_parameters().iter().filter(|(name, _)| *name != "cursor") {
             link.append_pair(name, value);
         }
-        Self { at, request_id, filters: link.finish(), path }
+        Self { at, request_id, address, filters: link.finish(), path }
     }
 }
 
@@ -195,23 +230,19 @@ fn content_type(request: &Request) -> Option<&str> {
     request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
 }
 
-/// Understands a request: who, what, whether they may, under which key.
-fn open<P, B, Q>(
+/// Understands a request: what is asked, under which key, of which version.
+fn open<A, P, B, Q>(
     route: &'static Route,
-    verifier: &Verifier,
+    caller: Caller,
     request: &Request,
     arrival: &Arrival,
-) -> Result<Call<P, B, Q>, Failed>
+) -> Result<Call<A, P, B, Q>, Failed>
 where
+    A: Party,
     P: Parameters,
     B: DeserializeOwned + Serialize + Validate<Context = ()>,
     Q: DeserializeOwned,
 {
-    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let caller = verifier.caller(authorization, arrival.at)?;
-    if !route.admits(caller.role) {
-        return Err(Failed::Forbidden);
-    }
     let pairs = request
         .query_string_parameters_ref()
         .map(|pairs| pairs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
@@ -222,18 +253,25 @@ where
         .map(|pairs| pairs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
         .unwrap_or_default();
     let path = P::read(&parameters)?;
-    let body: B = match route.kind {
-        Kind::Query | Kind::List => body::parse(b"{}")?,
-        Kind::Public | Kind::Command | Kind::NaturalCommand => body::read(content_type(request), request.body())?,
+    let is_empty = request.body().is_empty() && content_type(request).is_none();
+    let body: B = match route.method {
+        "GET" | "DELETE" => body::parse(b"{}")?,
+        _ if is_empty => body::parse(b"{}")?,
+        _ => body::read(content_type(request), request.body())?,
     };
-    let key = match route.kind {
-        Kind::Command => idempotency_key(request)?,
-        Kind::Public | Kind::Query | Kind::List | Kind::NaturalCommand => arrival.request_id.clone(),
-    };
+    let if_match = if route.kind == Kind::Edit { Some(version_named(request)?) } else { None };
+    let key = if route.kind.is_keyed() { idempotency_key(request)? } else { arrival.request_id.clone() };
     let fingerprint = Fingerprint::of(&parameters, &body).map_err(Failed::fault)?;
     let (request_id, instance) = (arrival.request_id.clone(), arrival.path.clone());
     let command = Command::of_request(&caller, route, key, fingerprint, arrival.at, request_id, instance);
-    Ok(Call { caller, path, body, query, page, at: arrival.at, command })
+    Ok(Call { caller: A::of(caller)?, path, body, query, page, at: arrival.at, command, if_match })
+}
+
+/// The version that an edit is of. What is no version of ours is none that is there.
+fn version_named(request: &Request) -> Result<u64, Failed> {
+    let named = request.headers().get(header::IF_MATCH).ok_or(Failed::VersionNotNamed)?;
+    let named = named.to_str().ok().and_then(|named| named.strip_prefix('"')?.strip_suffix('"'));
+    named.and_then(|version| version.parse().ok()).ok_or(Failed::VersionPassed)
 }
 
 fn idempotency_key(request: &Request) -> Result<String, Failed> {
@@ -254,7 +292,9 @@ fn idempotency_key(request: &Request) -> Result<String, Failed> {
     Ok(key.to_owned())
 }
 
-fn respond<T>(given: Result<Answer<T>, Failed>, arrival: &Arrival) -> Response<Body> {
+fn respond<T>(given: Result<Answer<T>, Failed>, allowance: Option<Allowance>, arrival: &Arrival) -> Response<Body> {
+    let mut allowance = allowance;
+    let mut kept = "no-store".to_owned();
     let mut response = match given {
         Ok(answer) => {
             let mut response = Response::new(Body::Text(answer.body));
@@ -266,6 +306,12 @@ fn respond<T>(given: Result<Answer<T>, Failed>, arrival: &Arrival) -> Response<B
             }
             if let Some(version) = answer.version {
                 set(&mut response, "etag", &format!("\"{version}\""));
+            }
+            if let Some(cookie) = answer.cookie {
+                set(&mut response, "set-cookie", &cookie);
+            }
+            if let Some(seconds) = answer.fresh_seconds {
+                kept = format!("public, max-age={seconds}");
             }
             if let Some(cursor) = answer.next_cursor {
                 let and = if arrival.filters.is_empty() { "" } else { "&" };
@@ -285,11 +331,22 @@ fn respond<T>(given: Result<Answer<T>, Failed>, arrival: &Arrival) -> Response<B
             if problem.status == 401 {
                 set(&mut response, "www-authenticate", "Bearer");
             }
+            if let Failed::OutOfScope { scope } = &failed {
+                let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+                set(&mut response, "www-authenticate", &challenge);
+            }
+            if let Failed::Limited(refused) = failed {
+                allowance = Some(refused);
+            }
             response
         }
     };
+    if let Some(allowance) = allowance {
+        set(&mut response, "ratelimit-policy", &allowance.policy);
+        set(&mut response, "ratelimit", &allowance.header());
+    }
     set(&mut response, "x-request-id", &arrival.request_id);
-    set(&mut response, "cache-control", "no-store");
+    set(&mut response, "cache-control", &kept);
     response
 }
 

@@ -1,24 +1,30 @@
-//! Tokens: Ed25519-signed JWTs that carry who somebody is, checked without asking anybody.
+//! Tokens: Ed25519-signed JWTs that carry who somebody is.
+//!
+//! Reading follows RFC 8725: the algorithm is that of the key, the key is looked up among ours and never taken from the
+//! token, and a token that is not written exactly as ours are is none. So `crit`, `jku`, `x5u` and `jwk` lead nowhere: a
+//! header that has them is not ours, and nothing it names is ever fetched.
 
-use std::collections::BTreeMap;
-
-use domain::{Caller, Failed, OperatorName, RegionName, Timestamp, access::Role};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use store::TrustAnchors;
+use data_encoding::BASE64URL_NOPAD;
+use domain::{
+    Caller, ClientId, DeviceId, Failed, OperatorName, RegionName, SessionId, Timestamp,
+    access::{Authentication, Role},
+    session::CONSOLE_SECONDS,
+};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
 
 /// How long an access token is good, in seconds.
 pub const ACCESS_SECONDS: i64 = 600;
-/// How long a login can be refreshed, in seconds: 30 days.
-pub const REFRESH_SECONDS: i64 = 30 * 86_400;
 /// How far two clocks may be apart, in seconds.
 const LEEWAY_SECONDS: i64 = 60;
 /// No token of ours comes near this.
 const MOST_BYTES: usize = 8 * 1024;
 /// `typ` of an access token (RFC 9068).
 const ACCESS: &str = "at+jwt";
-/// `typ` of a refresh token.
-const REFRESH: &str = "rt+jwt";
+/// `typ` of the console's cookie.
+const CONSOLE: &str = "session+jwt";
+/// `alg` of every token of ours.
+const ALGORITHM: &str = "EdDSA";
 
 /// Who issues tokens, and for whom.
 #[derive(Debug, Clone)]
@@ -29,108 +35,123 @@ pub struct Realm {
     pub audience: String,
 }
 
-/// What an access token says.
+/// What a token of ours is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// For the `Authorization` header.
+    Access,
+    /// For the console's cookie.
+    Console,
+}
+
+impl Use {
+    fn typ(self) -> &'static str {
+        match self {
+            Self::Access => ACCESS,
+            Self::Console => CONSOLE,
+        }
+    }
+
+    /// How long such a token is good, in seconds.
+    #[must_use]
+    pub fn seconds(self) -> i64 {
+        match self {
+            Self::Access => ACCESS_SECONDS,
+            Self::Console => CONSOLE_SECONDS,
+        }
+    }
+}
+
+/// The header of a token of ours, whole.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    typ: String,
+    alg: String,
+    kid: String,
+}
+
+/// What a token says.
 #[derive(Debug, Serialize, Deserialize)]
-struct AccessClaims {
+#[serde(deny_unknown_fields)]
+struct Claims {
     iss: String,
     aud: String,
     sub: String,
     operator: OperatorName,
     role: Role,
     regions: Vec<RegionName>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    sid: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    device_id: Option<DeviceId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    client_id: Option<ClientId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    scope: Option<String>,
     iat: i64,
     nbf: i64,
     exp: i64,
     jti: String,
 }
 
-/// What a refresh token says: nothing but which session it stands for.
-#[derive(Debug, Serialize, Deserialize)]
-struct RefreshClaims {
-    iss: String,
-    aud: String,
-    operator: OperatorName,
-    sid: String,
-    nbf: i64,
-    exp: i64,
+/// What refuses everything that is not a good token, with one code for every reason.
+pub(crate) const REFUSED: Failed = Failed::Unauthenticated { code: "unauthenticated" };
+
+/// A part of a JWT: base64url without padding, in the one spelling that its bytes have (RFC 7515, section 2).
+fn part(text: &str) -> Result<Vec<u8>, Failed> {
+    BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| REFUSED)
 }
 
-/// Checks tokens.
-#[derive(Clone)]
-pub struct Verifier {
-    keys: BTreeMap<String, DecodingKey>,
-    validation: Validation,
+/// The name of the key that a token of this use says it was signed with. Nothing is believed yet.
+///
+/// # Errors
+/// [`Failed::Unauthenticated`] for what cannot be a token of ours.
+pub(crate) fn key_of(token: &str, intent: Use) -> Result<String, Failed> {
+    let mut parts = token.split('.');
+    let (Some(head), Some(claims), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(REFUSED);
+    };
+    if token.len() > MOST_BYTES {
+        return Err(REFUSED);
+    }
+    let head: Head = serde_json::from_slice(&part(head)?).map_err(|_| REFUSED)?;
+    part(claims)?;
+    part(signature)?;
+    if head.typ == intent.typ() && head.alg == ALGORITHM { Ok(head.kid) } else { Err(REFUSED) }
 }
 
-const REFUSED: Failed = Failed::Unauthenticated { code: "unauthenticated" };
-
-impl Verifier {
-    /// A verifier that believes these keys.
-    ///
-    /// # Errors
-    /// [`Failed::Fault`] when one of them is no Ed25519 key.
-    pub fn new(anchors: &TrustAnchors, realm: &Realm) -> Result<Self, Failed> {
-        let keys = anchors
-            .keys
-            .values()
-            .map(|key| Ok((key.kid.clone(), DecodingKey::from_ed_components(&key.x)?)))
-            .collect::<Result<_, jsonwebtoken::errors::Error>>()
-            .map_err(Failed::fault)?;
-        // Time is checked below against the gateway's clock, not against the machine's.
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.set_issuer(&[&realm.issuer]);
-        validation.set_audience(&[&realm.audience]);
-        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud"]);
-        Ok(Self { keys, validation })
+/// Who a token says that its bearer is, checked with the key that it names.
+///
+/// # Errors
+/// [`Failed::Unauthenticated`] for everything that is not a good token of this realm now.
+pub(crate) fn read(token: &str, key: &store::PublicKey, realm: &Realm, now: Timestamp) -> Result<Caller, Failed> {
+    let key = DecodingKey::from_ed_components(&key.x).map_err(Failed::fault)?;
+    // Time is checked below against the gateway's clock, not against the machine's.
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.set_issuer(&[&realm.issuer]);
+    validation.set_audience(&[&realm.audience]);
+    validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud"]);
+    let claims = decode::<Claims>(token, &key, &validation).map_err(|_| REFUSED)?.claims;
+    let seconds = now.as_seconds();
+    let begun = claims.nbf <= seconds.saturating_add(LEEWAY_SECONDS);
+    let over = claims.exp <= seconds.saturating_sub(LEEWAY_SECONDS);
+    if !begun || over {
+        return Err(REFUSED);
     }
-
-    /// Who the bearer of an `Authorization` header is.
-    ///
-    /// # Errors
-    /// [`Failed::Unauthenticated`] for everything that is not a good access token.
-    pub fn caller(&self, authorization: Option<&str>, now: Timestamp) -> Result<Caller, Failed> {
-        let (scheme, token) = authorization.and_then(|header| header.split_once(' ')).ok_or(REFUSED)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(REFUSED);
-        }
-        let claims: AccessClaims = self.claims(token, ACCESS)?;
-        self.in_time(claims.nbf, claims.exp, now)?;
-        Ok(Caller { operator: claims.operator, role: claims.role, subject: claims.sub, regions: claims.regions })
-    }
-
-    /// Which session a refresh token stands for.
-    ///
-    /// # Errors
-    /// [`Failed::Unauthenticated`] for everything that is not a good refresh token.
-    pub fn session(&self, token: &str, now: Timestamp) -> Result<(OperatorName, String), Failed> {
-        let claims: RefreshClaims = self.claims(token, REFRESH)?;
-        self.in_time(claims.nbf, claims.exp, now)?;
-        Ok((claims.operator, claims.sid))
-    }
-
-    /// The algorithm is that of our keys, whatever the token says; a key is looked up among ours and never taken from
-    /// the token (RFC 8725, sections 3.1 and 3.10).
-    fn claims<T: DeserializeOwned>(&self, token: &str, kind: &str) -> Result<T, Failed> {
-        if token.len() > MOST_BYTES {
-            return Err(REFUSED);
-        }
-        let header = decode_header(token).map_err(|_| REFUSED)?;
-        if header.typ.as_deref() != Some(kind) || header.alg != Algorithm::EdDSA || header.crit.is_some() {
-            return Err(REFUSED);
-        }
-        let key = header.kid.as_deref().and_then(|kid| self.keys.get(kid)).ok_or(REFUSED)?;
-        let token = decode::<T>(token, key, &self.validation).map_err(|_| REFUSED)?;
-        Ok(token.claims)
-    }
-
-    fn in_time(&self, not_before: i64, expires: i64, now: Timestamp) -> Result<(), Failed> {
-        let now = now.as_seconds();
-        let begun = not_before <= now.saturating_add(LEEWAY_SECONDS);
-        let over = expires <= now.saturating_sub(LEEWAY_SECONDS);
-        if begun && !over { Ok(()) } else { Err(REFUSED) }
-    }
+    let mut caller = Caller::new(claims.operator, claims.role, claims.sub, claims.regions);
+    caller.authentication = Authentication {
+        session_id: claims.sid,
+        device_id: claims.device_id,
+        client_id: claims.client_id,
+        scopes: claims.scope.map(|scope| scope.split(' ').map(str::to_owned).collect()),
+        issued_at: Timestamp::EPOCH.plus_seconds(claims.iat),
+        by_cookie: false,
+    };
+    Ok(caller)
 }
 
 /// Signs tokens.
@@ -142,12 +163,14 @@ pub struct Signer {
 }
 
 /// The signing key as Secrets Manager keeps it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SigningSecret {
     /// Names the key in a token's header.
     pub kid: String,
     /// Ed25519 private key, PKCS#8 DER in base64.
     pub pkcs8: String,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
 impl Signer {
@@ -160,48 +183,40 @@ impl Signer {
         Ok(Self { realm, kid: secret.kid.clone(), key: EncodingKey::from_ed_der(&der) })
     }
 
-    /// An access token for somebody; `id` is unique per token.
+    /// A token for somebody; `id` is unique per token.
     ///
     /// # Errors
     /// [`Failed::Fault`] when it cannot be signed.
-    pub fn access(&self, caller: &Caller, id: &str, now: Timestamp) -> Result<String, Failed> {
+    pub fn sign(&self, intent: Use, caller: &Caller, id: &str, now: Timestamp) -> Result<String, Failed> {
         let now = now.as_seconds();
-        let claims = AccessClaims {
+        let authentication = &caller.authentication;
+        let claims = Claims {
             iss: self.realm.issuer.clone(),
             aud: self.realm.audience.clone(),
             sub: caller.subject.clone(),
             operator: caller.operator.clone(),
             role: caller.role,
             regions: caller.regions.clone(),
+            sid: authentication.session_id.clone(),
+            device_id: authentication.device_id.clone(),
+            client_id: authentication.client_id.clone(),
+            scope: authentication.scopes.as_ref().map(|scopes| scopes.join(" ")),
             iat: now,
             nbf: now,
-            exp: now.saturating_add(ACCESS_SECONDS),
+            exp: now.saturating_add(intent.seconds()),
             jti: id.to_owned(),
         };
-        self.sign(ACCESS, &claims)
+        let typ = Some(intent.typ().to_owned());
+        let header = Header { typ, kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
+        encode(&header, &claims, &self.key).map_err(Failed::fault)
     }
 
-    /// A refresh token for a session.
+    /// An access token for somebody; `id` is unique per token.
     ///
     /// # Errors
     /// [`Failed::Fault`] when it cannot be signed.
-    pub fn refresh(&self, operator: &OperatorName, session: &str, now: Timestamp) -> Result<String, Failed> {
-        let now = now.as_seconds();
-        let claims = RefreshClaims {
-            iss: self.realm.issuer.clone(),
-            aud: self.realm.audience.clone(),
-            operator: operator.clone(),
-            sid: session.to_owned(),
-            nbf: now,
-            exp: now.saturating_add(REFRESH_SECONDS),
-        };
-        self.sign(REFRESH, &claims)
-    }
-
-    fn sign<T: Serialize>(&self, kind: &str, claims: &T) -> Result<String, Failed> {
-        let header =
-            Header { typ: Some(kind.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        encode(&header, claims, &self.key).map_err(Failed::fault)
+    pub fn access(&self, caller: &Caller, id: &str, now: Timestamp) -> Result<String, Failed> {
+        self.sign(Use::Access, caller, id, now)
     }
 }
 
@@ -209,14 +224,15 @@ impl Signer {
 ///
 /// # Errors
 /// [`Failed::Fault`] when the machine has no randomness.
-pub fn generate_key_pair(kid: &str) -> Result<(SigningSecret, store::PublicKey), Failed> {
+pub fn generate_key_pair(kid: &str, now: Timestamp) -> Result<(SigningSecret, store::PublicKey), Failed> {
     use aws_lc_rs::{
         rand::SystemRandom,
         signature::{Ed25519KeyPair, KeyPair},
     };
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(Failed::fault)?;
     let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(Failed::fault)?;
-    let secret = SigningSecret { kid: kid.to_owned(), pkcs8: data_encoding::BASE64.encode(pkcs8.as_ref()) };
-    let x = data_encoding::BASE64URL_NOPAD.encode(pair.public_key().as_ref());
-    Ok((secret, store::PublicKey { kid: kid.to_owned(), x }))
+    let pkcs8 = data_encoding::BASE64.encode(pkcs8.as_ref());
+    let secret = SigningSecret { kid: kid.to_owned(), pkcs8, created_at: now };
+    let x = BASE64URL_NOPAD.encode(pair.public_key().as_ref());
+    Ok((secret, store::PublicKey { kid: kid.to_owned(), x, created_at: now, retired_at: None }))
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, marker::PhantomData};
 
 use domain::Failed;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -25,6 +25,10 @@ pub struct Answer<T> {
     pub version: Option<u64>,
     /// Cursor of the next page, for `Link`.
     pub next_cursor: Option<String>,
+    /// What the browser shall keep, for `Set-Cookie`.
+    pub cookie: Option<String>,
+    /// For how many seconds anybody may keep the answer, for `Cache-Control`; nobody may keep any other.
+    pub fresh_seconds: Option<u32>,
     of: PhantomData<fn() -> T>,
 }
 
@@ -32,7 +36,58 @@ impl<T> Answer<T> {
     /// Bytes that were decided on, now or earlier.
     #[must_use]
     pub(crate) fn kept(status: u16, body: String, replayed: bool) -> Self {
-        Self { status, body, replayed, version: None, next_cursor: None, of: PhantomData }
+        Self {
+            status,
+            body,
+            replayed,
+            version: None,
+            next_cursor: None,
+            cookie: None,
+            fresh_seconds: None,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T> Answer<T> {
+    /// A refusal, which is the same whatever would have been answered.
+    pub(crate) fn refused<U>(self) -> Answer<U> {
+        Answer::kept(self.status, self.body, self.replayed)
+    }
+
+    /// The same answer with a cookie.
+    #[must_use]
+    pub fn with_cookie(self, cookie: String) -> Self {
+        Self { cookie: Some(cookie), ..self }
+    }
+
+    /// The same answer, which anybody may keep for so long.
+    #[must_use]
+    pub fn fresh_for(self, seconds: u32) -> Self {
+        Self { fresh_seconds: Some(seconds), ..self }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Answer<T> {
+    /// The answer with more in it than was kept: what is derived anew each time. A refusal stays as it is.
+    pub(crate) fn completed<U: Serialize>(self, complete: impl FnOnce(T) -> U) -> Result<Answer<U>, Failed> {
+        let body = if self.status < 400 {
+            let kept = serde_json::from_str(&self.body).map_err(Failed::fault)?;
+            serde_json::to_string(&complete(kept)).map_err(Failed::fault)?
+        } else {
+            self.body
+        };
+        let version = self.version;
+        Ok(Answer { version, ..Answer::kept(self.status, body, self.replayed) })
+    }
+
+    /// The answer with the version of what is in it as `ETag`. A refusal has none.
+    pub(crate) fn with_version(self, version: impl FnOnce(&T) -> u64) -> Result<Self, Failed> {
+        if self.status >= 400 {
+            return Ok(self);
+        }
+        let kept = serde_json::from_str(&self.body).map_err(Failed::fault)?;
+        Ok(Self { version: Some(version(&kept)), ..self })
     }
 }
 

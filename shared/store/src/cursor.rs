@@ -1,7 +1,7 @@
 //! Cursors: where a list goes on, signed, and bound to the operator and the filters it was made for.
 
 use data_encoding::BASE64URL_NOPAD;
-use domain::{Failed, Flaw};
+use domain::{Failed, Flaw, SessionId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -44,6 +44,21 @@ impl PageRequest {
 }
 
 impl CursorKey {
+    /// What stands in while no key was made yet: nothing can be signed with it.
+    #[must_use]
+    pub(crate) fn missing() -> Self {
+        Self(vec![])
+    }
+
+    /// What proves to us that our own page sent a request, not another page with the browser's cookie: an HMAC of the
+    /// login (OWASP Cross-Site Request Forgery Prevention, "signed double-submit").
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when there is no key.
+    pub fn csrf_token(&self, session_id: &SessionId) -> Result<String, Failed> {
+        self.tag("csrf", session_id.as_str().as_bytes()).map(|tag| BASE64URL_NOPAD.encode(&tag))
+    }
+
     /// A key of at least 32 bytes.
     ///
     /// # Errors
@@ -58,6 +73,9 @@ impl CursorKey {
     }
 
     fn tag(&self, scope: &str, payload: &[u8]) -> Result<Vec<u8>, Failed> {
+        if self.0.is_empty() {
+            return Err(Failed::fault("no key for cursors yet: the first tick of key-rotate makes one"));
+        }
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).map_err(|_| Failed::fault("a cursor key without length"))?;
         mac.update(&(scope.len() as u64).to_be_bytes());
@@ -83,6 +101,9 @@ impl CursorKey {
             let flaw = Flaw::new("cursor", "invalid_cursor", "this cursor was not made for this list");
             Failed::malformed(flaw.with_hint("start again without a cursor"))
         };
+        if self.0.is_empty() {
+            return Err(refused());
+        }
         let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).map_err(|_| refused())?;
         let (tag, payload) = bytes.split_at_checked(TAG_BYTES).ok_or_else(refused)?;
         let mut mac =

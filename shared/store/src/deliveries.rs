@@ -2,6 +2,7 @@
 
 use domain::{
     AgentId, Command, Delivery as Visit, DeliveryId, Event, Failed, OperatorName, Refusal, RegionName,
+    access::Unseen,
     delivery::{Concluded, DeliveryFilter, DeliverySummary, Receipt},
     event::Happened,
     operator::Operator,
@@ -57,8 +58,8 @@ impl Deliveries {
     ///
     /// # Errors
     /// [`Failed::Unknown`] when there is none.
-    pub async fn get(&self, operator: &OperatorName, delivery_id: &DeliveryId) -> Result<Visit, Failed> {
-        self.table.get(&keys::delivery(operator, delivery_id)).await
+    pub async fn get(&self, operator: &OperatorName, delivery_id: &DeliveryId) -> Result<Unseen<Visit>, Failed> {
+        self.table.get(&keys::delivery(operator, delivery_id)).await.map(Unseen::new)
     }
 
     /// The operator whose rules a new visit is checked by.

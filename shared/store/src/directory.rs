@@ -1,11 +1,13 @@
 //! The directory: operators, the people who can log in, the keys that tokens are checked by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AgentId, Command, Currency, Failed, Money, OperatorName, RegionName, Timestamp, TransferId,
     ledger::{Account, Subject, Transfer, TransferKind},
-    operator::{Operator, User},
+    operator::Operator,
+    user::KeptUser,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +16,12 @@ use crate::{
     commit::Accepted,
     cursor::CursorKey,
     keys,
-    table::{Item, Lost, Query, Table},
+    table::{Item, Lost, Query, Table, Write},
+    users,
 };
+
+/// How long a retired key is kept for whoever wonders, in seconds: 90 days.
+const RETIRED_SECONDS: i64 = 90 * 86_400;
 
 /// What may be done with the directory.
 #[derive(Clone)]
@@ -45,9 +51,14 @@ pub struct PublicKey {
     pub kid: String,
     /// The 32 bytes of the key, base64url without padding: the `x` of RFC 8037.
     pub x: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is not believed any more; another key signs by then.
+    #[serde(default)]
+    pub retired_at: Option<Timestamp>,
 }
 
-/// Whom a function believes: read once, at boot.
+/// Whom a function believes.
 #[derive(Clone)]
 pub struct TrustAnchors {
     /// Public keys by `kid`.
@@ -63,10 +74,11 @@ impl Directory {
         Self { table }
     }
 
-    /// The keys that tokens and cursors are checked by: one query.
+    /// The keys that tokens and cursors are checked by: one query. Before the first tick of `key-rotate` there are none,
+    /// and nothing is believed.
     ///
     /// # Errors
-    /// [`Failed::Fault`] when there are none yet.
+    /// [`Failed::Later`] when the table does not answer.
     pub async fn trust_anchors(&self) -> Result<TrustAnchors, Failed> {
         let (items, _) = self.table.query(Query::of(&self.table.names.records, keys::platform_keys())).await?;
         let mut cursors = None;
@@ -79,8 +91,7 @@ impl Directory {
                 cursors = Some(CursorKey::new(secret.to_vec())?);
             }
         }
-        let cursors = cursors.ok_or_else(|| Failed::fault("no key for cursors yet: run `cargo xtask seed`"))?;
-        Ok(TrustAnchors { keys: public, cursors })
+        Ok(TrustAnchors { keys: public, cursors: cursors.unwrap_or_else(CursorKey::missing) })
     }
 
     /// Makes a public key known.
@@ -90,6 +101,20 @@ impl Directory {
     pub async fn publish(&self, key: &PublicKey) -> Result<(), Failed> {
         let item = Item::of(&keys::public_key(&key.kid), key)?;
         self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await.map(|_| ())
+    }
+
+    /// Sets from when on a public key is not believed any more; a moment that is set already stays.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn retire(&self, kid: &str, at: Timestamp) -> Result<(), Failed> {
+        let values = HashMap::from([
+            (":at".to_owned(), AttributeValue::S(at.to_string())),
+            (":expires".to_owned(), AttributeValue::N(at.plus_seconds(RETIRED_SECONDS).as_seconds().to_string())),
+        ]);
+        let update = "SET retired_at = :at, expires = :expires";
+        let condition = "attribute_exists(pk) AND attribute_not_exists(retired_at)";
+        self.table.update_if(keys::public_key(kid), update, condition, values).await.map(|_| ())
     }
 
     /// Keeps the key that signs cursors, unless there is one.
@@ -129,21 +154,20 @@ impl Directory {
         self.table.put_if(&self.table.names.records, row, "attribute_not_exists(pk)").await.map(|_| ())
     }
 
-    /// Somebody who can log in, if there is such a login.
+    /// Lets somebody log in; a login that is there stays as it is.
     ///
     /// # Errors
-    /// [`Failed::Later`] when the table does not answer.
-    pub async fn find_user(&self, operator: &OperatorName, login: &str) -> Result<Option<User>, Failed> {
-        self.table.find(&keys::user(operator, login)).await?.map(Item::read).transpose()
-    }
-
-    /// Lets somebody log in; one who can stays as they are.
-    ///
-    /// # Errors
-    /// [`Failed::Later`] when the table does not answer.
-    pub async fn create_user(&self, operator: &OperatorName, user: &User) -> Result<(), Failed> {
-        let item = Item::of(&keys::user(operator, &user.login), user)?;
-        self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await.map(|_| ())
+    /// As a commit.
+    pub async fn create_user(&self, operator: &OperatorName, user: &KeptUser, at: Timestamp) -> Result<(), Failed> {
+        let command = Command::of_job(operator.clone(), "user-create", &user.user.login, at, String::new());
+        let accepted = Accepted {
+            status: 201,
+            answer: user.user.clone(),
+            subject: user.user.user_id.to_string(),
+            events: vec![],
+            writes: users::taken_on(&self.table, operator, user)?,
+        };
+        self.table.commit(&command, Ok(accepted)).await.map(|_| ())
     }
 
     /// Takes an agent on and issues their opening cash from the vault: one commit under the agent's id, so that taking
@@ -159,30 +183,7 @@ impl Directory {
         at: Timestamp,
     ) -> Result<Answer<NewAgent>, Failed> {
         let command = Command::of_job(operator.clone(), "agent-create", agent.agent_id.as_str(), at, String::new());
-        let worklist = keys::worklist_of_agents(operator, &agent.region);
-        let item = Item::of(&keys::agent(operator, &agent.agent_id), agent)?.in_index(
-            keys::WORKLIST,
-            worklist,
-            keys::worklist_agent(&agent.name, &agent.agent_id),
-        );
-        let hand = Account::AgentCash(agent.agent_id.clone());
-        let headroom = agent
-            .cash_cap_minor
-            .checked_sub(float.amount_minor)
-            .ok_or_else(|| Failed::fault("an opening float beyond what can be counted"))?;
-        let balance = Item::at(&keys::balance(operator, &hand, 0))
-            .with("currency", agent.currency.code())
-            .with_number("balance_minor", float.amount_minor)
-            .with_number("headroom_minor", headroom);
-        let mut writes = vec![self.table.create(item, Lost::Moved)?, self.table.create(balance, Lost::Moved)?];
-        if float.amount_minor != 0 {
-            let transfer_id = TransferId::mint(at, &command.seed());
-            let vault = Account::Vault(operator.clone());
-            let transfer =
-                Transfer::between(transfer_id, TransferKind::FloatIssue, vault, hand, float, Subject::default())
-                    .map_err(Failed::fault)?;
-            writes.extend(self.table.issue(operator, &transfer, at)?);
-        }
+        let writes = taken_on(&self.table, operator, agent, float, &command)?;
         let accepted = Accepted {
             status: 201,
             answer: agent.clone(),
@@ -192,4 +193,38 @@ impl Directory {
         };
         self.table.commit(&command, Ok(accepted)).await
     }
+}
+
+/// What an agent has from the first day on: their place in the list, and their cash.
+pub(crate) fn taken_on(
+    table: &Table,
+    operator: &OperatorName,
+    agent: &NewAgent,
+    float: Money,
+    command: &Command,
+) -> Result<Vec<Write>, Failed> {
+    let worklist = keys::worklist_of_agents(operator, &agent.region);
+    let item = Item::of(&keys::agent(operator, &agent.agent_id), agent)?.in_index(
+        keys::WORKLIST,
+        worklist,
+        keys::worklist_agent(&agent.name, &agent.agent_id),
+    );
+    let hand = Account::AgentCash(agent.agent_id.clone());
+    let headroom = agent
+        .cash_cap_minor
+        .checked_sub(float.amount_minor)
+        .ok_or_else(|| Failed::fault("an opening float beyond what can be counted"))?;
+    let balance = Item::at(&keys::balance(operator, &hand, 0))
+        .with("currency", agent.currency.code())
+        .with_number("balance_minor", float.amount_minor)
+        .with_number("headroom_minor", headroom);
+    let mut writes = vec![table.create(item, Lost::Moved)?, table.create(balance, Lost::Moved)?];
+    if float.amount_minor != 0 {
+        let transfer_id = TransferId::mint(command.at, &command.seed());
+        let vault = Account::Vault(operator.clone());
+        let transfer = Transfer::between(transfer_id, TransferKind::FloatIssue, vault, hand, float, Subject::default())
+            .map_err(Failed::fault)?;
+        writes.extend(table.issue(operator, &transfer, command.at)?);
+    }
+    Ok(writes)
 }

@@ -2,6 +2,7 @@
 
 use domain::{
     Command, Delivery, DisbursementId, Event, Failed, OperatorName, Refusal,
+    access::Unseen,
     disbursement::{Disbursement, Instruction, Reconciled, ReconciliationOutcome},
     event::Happened,
     operator::Operator,
@@ -35,10 +36,10 @@ impl Disbursements {
         &self,
         operator: &OperatorName,
         disbursement_id: &DisbursementId,
-    ) -> Result<(Instruction, Delivery), Failed> {
+    ) -> Result<Unseen<(Instruction, Delivery)>, Failed> {
         let instruction: Instruction = self.table.get(&keys::disbursement(operator, disbursement_id)).await?;
         let visit = self.table.get(&keys::delivery(operator, &instruction.delivery_id)).await?;
-        Ok((instruction, visit))
+        Ok(Unseen::new((instruction, visit)))
     }
 
     /// The operator whose rules a new instruction is checked by.

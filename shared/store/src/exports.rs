@@ -2,6 +2,7 @@
 
 use domain::{
     AgentId, Command, Event, ExportId, Failed, OperatorName, Timestamp,
+    access::Unseen,
     delivery::{DeliveryStatus, DeliverySummary},
     event::Happened,
     export::{Export, ExportFile, ExportKind, ExportRows, Manifest},
@@ -76,8 +77,8 @@ impl Exports {
     ///
     /// # Errors
     /// [`Failed::Unknown`] when there is none.
-    pub async fn get(&self, operator: &OperatorName, export_id: &ExportId) -> Result<Export, Failed> {
-        self.table.get(&keys::export(operator, export_id)).await
+    pub async fn get(&self, operator: &OperatorName, export_id: &ExportId) -> Result<Unseen<Export>, Failed> {
+        self.table.get(&keys::export(operator, export_id)).await.map(Unseen::new)
     }
 }
 

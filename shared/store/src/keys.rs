@@ -4,8 +4,17 @@
 //! |---|---|---|---|
 //! | records | `milepost#keys` | `key#{kid}`, `cursor` | public keys of tokens; the key that signs cursors |
 //! | records | `milepost#operators` | `{op}` | which operators there are |
+//! | records | `milepost#bucket#{address}` | `bucket` | how often an address asked |
 //! | records | `{op}#operator` | `operator` | zone, currency, regions, partners |
-//! | records | `{op}#user#{login}` | `user` | who can log in |
+//! | records | `{op}#user#{user}` | `user` | somebody who can log in |
+//! | records | `{op}#login#{login}` | `login` | whose login it is, for ever |
+//! | records | `{op}#admins` | `admins` | how many admins can log in |
+//! | records | `{op}#challenge#{challenge}` | `challenge` | a code that was sent, and how often it was guessed |
+//! | records | `{op}#ticket#{sha256}` | `ticket` | an invitation or a reset, by the digest of its ticket |
+//! | records | `{op}#device#{device}` | `device` | a phone |
+//! | records | `{op}#client#{client}` | `client`, `use` | a program; when it was last there |
+//! | records | `{op}#revocations` | `{id}` | people, logins, phones and programs whose tokens from before are not good |
+//! | records | `{op}#bucket#{who}` | `bucket` | how often somebody asked |
 //! | records | `{op}#session#{session}` | `session` | a login that can be refreshed |
 //! | records | `{op}#agent#{agent}` | `agent`, `position` | a field officer; where they were last |
 //! | records | `{op}#delivery#{delivery}` | `delivery` | a visit |
@@ -26,14 +35,18 @@
 //! |---|---|---|---|
 //! | worklist | `{op}#deliveries#{region}#{status}` | `{due}#{delivery}` | the desk's work |
 //! | worklist | `{op}#agents#{region}` | `{name}#{agent}` | a region's agents |
+//! | worklist | `{op}#users` | `{login}#{user}` | people, by login |
+//! | worklist | `{op}#clients` | `{name}#{client}` | programs, by name |
 //! | worklist | `{op}#settlements` | `{day}#{partner}` | settlements, by day |
 //! | worklist | `{op}#outbox` | `{at}` | commits whose events are not relayed yet |
 //! | owner | `{op}#{agent}#{due}` | `{delivery}` | an agent's day |
+//! | owner | `{op}#{agent}#devices` | `{device}` | an agent's phones |
 //! | owner | `{op}#{partner}#settlements` | `{day}` | a partner's settlements |
 
 use domain::{
-    AgentId, BatchId, Command, Day, DeliveryId, DisbursementId, EventId, ExportId, OperatorName, PartnerName,
-    RegionName, SettlementId, Timestamp, TransferId, delivery::DeliveryKind, ledger::Account,
+    AgentId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId, ExportId,
+    OperatorName, PartnerName, RegionName, SessionId, SettlementId, Timestamp, TransferId, UserId,
+    delivery::DeliveryKind, id::Sha256Hex, ledger::Account,
 };
 
 /// Where an item lies.
@@ -81,11 +94,55 @@ pub(crate) fn operator(operator: &OperatorName) -> Key {
     Key::new(format!("{operator}#operator"), "operator")
 }
 
-pub(crate) fn user(operator: &OperatorName, login: &str) -> Key {
-    Key::new(format!("{operator}#user#{login}"), "user")
+pub(crate) fn user(operator: &OperatorName, user: &UserId) -> Key {
+    Key::new(format!("{operator}#user#{user}"), "user")
 }
 
-pub(crate) fn session(operator: &OperatorName, session: &str) -> Key {
+pub(crate) fn login(operator: &OperatorName, login: &str) -> Key {
+    Key::new(format!("{operator}#login#{login}"), "login")
+}
+
+pub(crate) fn admins(operator: &OperatorName) -> Key {
+    Key::new(format!("{operator}#admins"), "admins")
+}
+
+pub(crate) fn challenge(operator: &OperatorName, challenge: &ChallengeId) -> Key {
+    Key::new(format!("{operator}#challenge#{challenge}"), "challenge")
+}
+
+pub(crate) fn ticket(operator: &OperatorName, digest: &Sha256Hex) -> Key {
+    Key::new(format!("{operator}#ticket#{digest}"), "ticket")
+}
+
+pub(crate) fn device(operator: &OperatorName, device: &DeviceId) -> Key {
+    Key::new(format!("{operator}#device#{device}"), "device")
+}
+
+pub(crate) fn client(operator: &OperatorName, client: &ClientId) -> Key {
+    Key::new(format!("{operator}#client#{client}"), "client")
+}
+
+pub(crate) fn client_use(operator: &OperatorName, client: &ClientId) -> Key {
+    Key::new(format!("{operator}#client#{client}"), "use")
+}
+
+pub(crate) fn revocations(operator: &OperatorName) -> String {
+    format!("{operator}#revocations")
+}
+
+pub(crate) fn revocation(operator: &OperatorName, id: &str) -> Key {
+    Key::new(revocations(operator), id)
+}
+
+pub(crate) fn bucket(operator: &OperatorName, who: &str) -> Key {
+    Key::new(format!("{operator}#bucket#{who}"), "bucket")
+}
+
+pub(crate) fn bucket_of_address(address: &str) -> Key {
+    Key::new(format!("milepost#bucket#{address}"), "bucket")
+}
+
+pub(crate) fn session(operator: &OperatorName, session: &SessionId) -> Key {
     Key::new(format!("{operator}#session#{session}"), "session")
 }
 
@@ -185,6 +242,26 @@ pub(crate) fn worklist_of_agents(operator: &OperatorName, region: &RegionName) -
 
 pub(crate) fn worklist_agent(name: &str, agent: &AgentId) -> String {
     format!("{name}#{agent}")
+}
+
+pub(crate) fn worklist_of_users(operator: &OperatorName) -> String {
+    format!("{operator}#users")
+}
+
+pub(crate) fn worklist_user(login: &str, user: &UserId) -> String {
+    format!("{login}#{user}")
+}
+
+pub(crate) fn worklist_of_clients(operator: &OperatorName) -> String {
+    format!("{operator}#clients")
+}
+
+pub(crate) fn worklist_client(name: &str, client: &ClientId) -> String {
+    format!("{name}#{client}")
+}
+
+pub(crate) fn owner_of_devices(operator: &OperatorName, agent: &AgentId) -> String {
+    format!("{operator}#{agent}#devices")
 }
 
 pub(crate) fn worklist_of_settlements(operator: &OperatorName) -> String {

@@ -17,6 +17,8 @@ pub struct QueueUrls {
     pub settlement: String,
     /// Built by `export-build`.
     pub export: String,
+    /// Sent by `message-send`.
+    pub message: String,
 }
 
 /// What may be sent.
@@ -38,6 +40,7 @@ impl Queues {
             Queue::Activity => &self.urls.activity,
             Queue::Settlement => &self.urls.settlement,
             Queue::Export => &self.urls.export,
+            Queue::Message => &self.urls.message,
         }
     }
 
@@ -84,7 +87,7 @@ fn entry(queue: Queue, index: usize, event: &Event) -> Result<SendMessageBatchRe
                 .message_group_id(format!("{}.{group}", event.operator))
                 .message_deduplication_id(event.event_id.as_str())
         }
-        Queue::Activity | Queue::Export => entry,
+        Queue::Activity | Queue::Export | Queue::Message => entry,
     };
     entry.build().map_err(Failed::fault)
 }

@@ -2,6 +2,7 @@
 
 use domain::{
     Command, Day, Event, Failed, OperatorName, PartnerName, Refusal, SettlementId, Timestamp, TransferId,
+    access::Unseen,
     event::Happened,
     ledger::{Account, Entry},
     operator::Operator,
@@ -155,8 +156,12 @@ impl Settlements {
     ///
     /// # Errors
     /// [`Failed::Unknown`] when there is none.
-    pub async fn get(&self, operator: &OperatorName, settlement_id: &SettlementId) -> Result<Settlement, Failed> {
-        self.table.get(&keys::settlement(operator, settlement_id)).await
+    pub async fn get(
+        &self,
+        operator: &OperatorName,
+        settlement_id: &SettlementId,
+    ) -> Result<Unseen<Settlement>, Failed> {
+        self.table.get(&keys::settlement(operator, settlement_id)).await.map(Unseen::new)
     }
 
     /// A page of settlements, newest day first: one query, and one batch read of what it found.

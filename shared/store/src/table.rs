@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
+    operation::update_item::UpdateItemError,
     types::{
         AttributeValue, ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
         Update,
@@ -168,6 +169,65 @@ impl Table {
         Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
     }
 
+    /// A moment that is kept under a key and never goes back.
+    pub(crate) fn advance(&self, item: Item, moment: &str, at: i64) -> Result<Write, Failed> {
+        let put = Put::builder()
+            .table_name(&self.names.records)
+            .set_item(Some(item.0))
+            .condition_expression(format!("attribute_not_exists(pk) OR {moment} <= :at"))
+            .expression_attribute_values(":at", AttributeValue::N(at.to_string()))
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+    }
+
+    /// A record that is used up with this: it must be there, and not used before.
+    pub(crate) fn use_up(&self, key: Key, lost: Lost) -> Result<Write, Failed> {
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("SET is_used = :yes")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(is_used)")
+            .expression_attribute_values(":yes", AttributeValue::Bool(USED))
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
+    }
+
+    /// A login that ends with this; one that has ended stays as it is.
+    pub(crate) fn end(&self, key: Key, at: Timestamp) -> Result<Write, Failed> {
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("SET ended_at = :at")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended_at)")
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost: Lost::Moved })
+    }
+
+    /// A number of things changed by one more or one less; the last of them does not go.
+    pub(crate) fn count(&self, key: Key, by: i64, lost: Lost) -> Result<Write, Failed> {
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("ADD how_many :by")
+            .expression_attribute_values(":by", AttributeValue::N(by.to_string()));
+        let update = if by < 0 {
+            update
+                .condition_expression("how_many > :one")
+                .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+        } else {
+            update
+        };
+        let update = update.build().map_err(Failed::fault)?;
+        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
+    }
+
     /// A place in the records that must still be free, although nothing is put there.
     pub(crate) fn absent(&self, key: Key, lost: Lost) -> Result<Write, Failed> {
         let check = ConditionCheck::builder()
@@ -287,6 +347,14 @@ impl Table {
         Ok(found)
     }
 
+    /// The items that rows of an index stand for, in the order of the rows, read whole.
+    pub(crate) async fn whole<T: DeserializeOwned>(&self, rows: &[Item]) -> Result<Vec<T>, Failed> {
+        let text = |row: &Item, name: &str| row.text(name).unwrap_or_default().to_owned();
+        let keys: Vec<Key> = rows.iter().map(|row| Key { pk: text(row, "pk"), sk: text(row, "sk") }).collect();
+        let mut found = self.batch(&keys).await?;
+        keys.into_iter().filter_map(|key| found.remove(&(key.pk, key.sk))).map(Item::read).collect()
+    }
+
     /// A page of a partition, consistent, or of an index, which lags behind by up to about a second.
     pub(crate) async fn query(&self, query: Query<'_>) -> Result<(Vec<Item>, Option<Item>), Failed> {
         let (pk, sk) = query
@@ -364,8 +432,41 @@ impl Table {
             .await;
         held(sent)
     }
+
+    /// One update outside of any command; what was there when its condition did not hold.
+    pub(crate) async fn update_or_see(
+        &self,
+        key: Key,
+        update: &str,
+        condition: &str,
+        values: HashMap<String, AttributeValue>,
+    ) -> Result<Result<(), Item>, Failed> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Ok(())),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Err(failed.item().cloned().map(Item::from).unwrap_or_default()))
+                }
+                Some(_) | None => Err(unreachable_table(error)),
+            },
+        }
+    }
 }
 
+/// What a thing that can be used once says after that.
+const USED: bool = true;
 /// Decisions are made on what is, not on what was a second ago.
 const READ_CONSISTENT: bool = true;
 /// BatchGetItem takes 100 keys.
