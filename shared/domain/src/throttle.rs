@@ -18,6 +18,8 @@ pub struct Rate {
 }
 
 const MICROS: i64 = 1_000_000;
+/// How far the clocks of the gateway may be apart, in seconds.
+const SKEW_SECONDS: i64 = 5;
 
 impl Rate {
     /// A rate of its name.
@@ -42,6 +44,27 @@ impl Rate {
     #[must_use]
     pub fn tolerance_micros(&self) -> i64 {
         self.share_micros().saturating_mul(i64::from(self.quota).saturating_sub(1))
+    }
+}
+
+impl Rate {
+    /// The furthest ahead that a full moment can have come by honest clocks. One that lies beyond was written by a clock
+    /// that ran ahead, and must not lock anybody out: the bucket starts anew.
+    #[must_use]
+    pub fn horizon_micros(&self) -> i64 {
+        self.window_micros().saturating_add(SKEW_SECONDS.saturating_mul(MICROS))
+    }
+
+    /// Whether a bucket that is full at this moment has nothing to say now.
+    #[must_use]
+    pub fn is_idle(&self, full_at: i64, now: i64) -> bool {
+        full_at < now || full_at > now.saturating_add(self.horizon_micros())
+    }
+
+    /// Whether a bucket that is full at this moment lets nothing through now.
+    #[must_use]
+    pub fn is_over(&self, full_at: i64, now: i64) -> bool {
+        !self.is_idle(full_at, now) && full_at.saturating_sub(now) > self.tolerance_micros()
     }
 }
 
@@ -116,8 +139,8 @@ impl Bucket {
     /// What is left, with how long to wait.
     pub fn take(&mut self, rate: Rate, now: Timestamp) -> Result<(), Allowance> {
         let now = micros(now);
-        let full_at = self.0.max(now);
-        if full_at.saturating_sub(now) > rate.tolerance_micros() {
+        let full_at = if rate.is_idle(self.0, now) { now } else { self.0 };
+        if rate.is_over(full_at, now) {
             return Err(Allowance::of(&[rate], &[full_at], now));
         }
         self.0 = full_at.saturating_add(rate.share_micros());
@@ -182,6 +205,15 @@ mod tests {
         assert!(bucket.take(rate, at(1_000_599)).is_err());
         assert!(bucket.take(rate, at(1_000_600)).is_ok());
         assert!(bucket.take(rate, at(1_000_600)).is_err());
+    }
+
+    #[test]
+    fn a_clock_that_ran_ahead_locks_nobody_out() {
+        let rate = Rate::new("burst", 2, 60);
+        let mut bucket = Bucket::default();
+        assert!(bucket.take(rate, at(86_400_000)).is_ok());
+        assert!(bucket.take(rate, at(0)).is_ok() && bucket.take(rate, at(0)).is_ok());
+        assert!(bucket.take(rate, at(0)).is_err());
     }
 
     #[test]

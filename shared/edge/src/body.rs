@@ -51,6 +51,10 @@ where
 
 /// Reads JSON of a shape: nothing unknown, nothing twice, nothing behind it.
 pub(crate) fn parse<B: DeserializeOwned>(bytes: &[u8]) -> Result<B, Failed> {
+    // serde takes a list for an object whose members may all be left out.
+    if bytes.trim_ascii_start().starts_with(b"[") && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        return Err(Failed::malformed(Flaw::new("", "wrong_type", "a body is an object, not a list")));
+    }
     let mut from = serde_json::Deserializer::from_slice(bytes);
     let body = serde_path_to_error::deserialize(&mut from).map_err(|error| {
         let pointer = pointer(error.path());

@@ -107,10 +107,11 @@ where
     let (given, allowance, operator, subject) = match caller {
         Ok(caller) => {
             let (operator, subject) = (caller.operator.to_string(), caller.principal().to_owned());
-            let (given, allowance) = match authorizer.count(route, &caller, arrival.at).await {
-                Ok(allowance) => match open(route, caller, &request, &arrival) {
-                    Ok(call) => (decide(call, |call| handle(capability, call)).await, allowance),
-                    Err(failed) => (Err(failed), allowance),
+            // What is wrong with a request alone is found out without asking the table anything.
+            let (given, allowance) = match open(route, caller.clone(), &request, &arrival) {
+                Ok(call) => match authorizer.count(route, &caller, arrival.at).await {
+                    Ok(allowance) => (decide(call, |call| handle(capability, call)).await, allowance),
+                    Err(failed) => (Err(failed), None),
                 },
                 Err(failed) => (Err(failed), None),
             };
@@ -136,25 +137,22 @@ where
     B: DeserializeOwned + Validate<Context = ()> + Clone,
 {
     let arrival = Arrival::of(&request);
-    let (given, allowance) = match authorizer.count_stranger(route, &arrival.address, arrival.at).await {
-        Ok(allowance) => {
-            let given = match open_body(route, &request) {
-                Ok(body) => {
-                    let call = OpenCall {
-                        body,
-                        at: arrival.at,
-                        request_id: arrival.request_id.clone(),
-                        address: arrival.address.clone(),
-                        route,
-                        authorization: text(&request, "authorization"),
-                        proof: text(&request, "dpop"),
-                    };
-                    decide(call, |call| handle(capability, call)).await
-                }
-                Err(failed) => Err(failed),
-            };
-            (given, allowance)
-        }
+    let (given, allowance) = match open_body(route, &request) {
+        Ok(body) => match authorizer.count_stranger(route, &arrival.address, arrival.at).await {
+            Ok(allowance) => {
+                let call = OpenCall {
+                    body,
+                    at: arrival.at,
+                    request_id: arrival.request_id.clone(),
+                    address: arrival.address.clone(),
+                    route,
+                    authorization: text(&request, "authorization"),
+                    proof: text(&request, "dpop"),
+                };
+                (decide(call, |call| handle(capability, call)).await, allowance)
+            }
+            Err(failed) => (Err(failed), None),
+        },
         Err(failed) => (Err(failed), None),
     };
     log::call(route.function, &arrival.request_id, NOBODY, NOBODY, &given);

@@ -56,7 +56,7 @@ impl Throttle {
         let now = micros(now);
         let mut full_at = vec![0_i64; rates.len()];
         for _ in 0..MOST_TRIES {
-            let is_over = |(rate, full_at): (&Rate, &i64)| full_at.saturating_sub(now) > rate.tolerance_micros();
+            let is_over = |(rate, full_at): (&Rate, &i64)| rate.is_over(*full_at, now);
             if rates.iter().zip(&full_at).any(is_over) {
                 return Err(Failed::Limited(Allowance::of(rates, &full_at, now)));
             }
@@ -87,10 +87,11 @@ impl Change {
         values.insert(":now".to_owned(), number(now));
         for (index, (rate, full_at)) in rates.iter().zip(full_at).enumerate() {
             let (name, share) = (rate.name, rate.share_micros());
-            if *full_at < now {
+            if rate.is_idle(*full_at, now) {
                 sets.push(format!("{name} = :first{index}"));
                 values.insert(format!(":first{index}"), number(now.saturating_add(share)));
-                conditions.push(format!("(attribute_not_exists({name}) OR {name} < :now)"));
+                values.insert(format!(":far{index}"), number(now.saturating_add(rate.horizon_micros())));
+                conditions.push(format!("(attribute_not_exists({name}) OR {name} < :now OR {name} > :far{index})"));
                 after.push(now.saturating_add(share));
             } else {
                 sets.push(format!("{name} = {name} + :share{index}"));

@@ -2,6 +2,7 @@
 //!
 //! * [`EmbeddedTable`]: the three tables in memory, with a ready SDK client, counted calls, faults and crash points.
 //! * [`EmbeddedBucket`], [`EmbeddedQueues`]: the parts of S3 and SQS that files and messages are sent with.
+//! * [`EmbeddedPost`]: SMS, mail and secrets.
 //! * [`World`]: two operators with everybody in them, and a token for each.
 //! * [`RestRequest`]: what API Gateway hands to a function for an HTTP request.
 //! * [`QueueMessage`]: what SQS hands to a function.
@@ -19,6 +20,7 @@ mod bucket;
 mod calls;
 mod faults;
 mod gateway;
+mod post;
 mod queue;
 mod queues;
 mod stream;
@@ -29,12 +31,14 @@ pub use bucket::{BUCKET, EmbeddedBucket};
 pub use calls::{Calls, Operation, Usage};
 pub use faults::Fault;
 pub use gateway::{RestRequest, STAGE};
+pub use post::{EmbeddedPost, SentPost};
 pub use queue::{QueueMessage, queue_event};
 pub use queues::{EmbeddedQueues, SentMessage};
 pub use stream::{StreamRecord, dynamo_json, stream_event};
 pub use table::{EmbeddedTable, INDEXES, LEDGER, RECORDS, TRACKS};
 pub use world::{
-    CASH_CAP_MINOR, FLOAT_MINOR, KID, Office, PARTNERS, PASSWORD, Person, REGIONS, Reply, World, asks, realm, signer,
+    CASH_CAP_MINOR, FLOAT_MINOR, KID, Office, PARTNERS, PASSWORD, PEPPER, Person, REGIONS, Reply, World, asks, realm,
+    signer,
 };
 
 /// The moment at which tests take place: 2026-11-21T06:30:00Z, noon in India.

@@ -3,38 +3,55 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use domain::{
     AgentId, Caller, Currency, Failed, Money, OperatorName, RegionName, Role, Route, Timestamp, UserId,
-    operator::{Operator, User},
+    access::Party,
+    operator::Operator,
+    secret::Pepper,
+    user::{KeptUser, User, UserStatus},
 };
 use edge::{
-    Answer, Call, OpenCall,
+    Answer, Authorizer, Call, OpenCall,
     call::Parameters,
-    credentials::{Credentials, hash_password},
+    credentials::{Credentials, Passwords, hash_password},
     http,
+    keys::{KeyRotation, SigningKeys},
+    requests::Requests,
     stream::Parking,
-    token::{Realm, Signer, SigningSecret, Verifier, generate_key_pair},
+    token::{Realm, Signer, SigningSecret, generate_key_pair},
 };
 use garde::Validate;
 use lambda_http::{Body, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
-    Accounts, Activities, Agents, CursorKey, Deliveries, Directory, Disbursements, ExportWriter, Exports, Files,
-    NewAgent, Outbox, PublicKey, QueueUrls, Queues, Sessions, SettlementWriter, Settlements, Table, TableNames, Tracks,
-    TrustAnchors,
+    Accounts, Activities, Agents, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory, Disbursements,
+    ExportWriter, Exports, Files, Messages, NewAgent, Outbox, PublicKey, QueueUrls, Queues, SecondFactors, Sessions,
+    SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
-use crate::{BUCKET, EmbeddedBucket, EmbeddedQueues, EmbeddedTable, LEDGER, NOW_MILLIS, RECORDS, RestRequest, TRACKS};
+use crate::{
+    BUCKET, EmbeddedBucket, EmbeddedPost, EmbeddedQueues, EmbeddedTable, LEDGER, NOW_MILLIS, RECORDS, RestRequest,
+    TRACKS,
+};
 
 /// Opening cash of every agent, in paise: 50,000 rupees.
 pub const FLOAT_MINOR: i64 = 5_000_000;
 /// What every agent may carry at most, in paise: 200,000 rupees.
 pub const CASH_CAP_MINOR: i64 = 20_000_000;
-/// Everybody's password.
+/// What secrets are derived from.
+pub const PEPPER: &[u8] = b"a key of at least thirty-two bytes";
+/// The secret with the signing key.
+const SIGNING_SECRET: &str = "signing";
+/// The address that mails come from.
+const SENDER: &str = "no-reply@milepost.example";
+/// The password of everybody but the agents, who have none.
 pub const PASSWORD: &str = "a long and memorable password";
 
 /// The regions of both operators; the first agent and the desk work in the first one.
@@ -113,8 +130,8 @@ impl Office {
     pub fn everybody(&self) -> [(&'static str, &Person); 7] {
         let ([north, south], [bfil, lnt]) = (&self.agents, &self.partners);
         [
-            ("agent.north", north),
-            ("agent.south", south),
+            ("+919800000001", north),
+            ("+919800000002", south),
             ("desk", &self.desk),
             ("settlement", &self.settlement),
             ("bfil", bfil),
@@ -132,6 +149,8 @@ pub struct World {
     pub bucket: EmbeddedBucket,
     /// The queues.
     pub queues: EmbeddedQueues,
+    /// SMS, mail and secrets.
+    pub post: EmbeddedPost,
     /// One operator.
     pub pennco: Office,
     /// Another, with the same regions and lenders.
@@ -140,7 +159,7 @@ pub struct World {
     pub signer: Signer,
     /// The key that is believed.
     pub public_key: PublicKey,
-    verifier: Verifier,
+    authorizer: Authorizer,
     anchors: TrustAnchors,
 }
 
@@ -148,19 +167,26 @@ impl World {
     /// The world as it is before the day begins; calls are counted from here.
     pub async fn new() -> Self {
         let table = EmbeddedTable::new();
+        let now = Timestamp::from_millis(NOW_MILLIS);
         let directory = Directory::new(tables(&table));
-        let (secret, public_key) = generate_key_pair(KID).expect("a key pair");
+        let (secret, public_key) = generate_key_pair(KID, now).expect("a key pair");
         directory.publish(&public_key).await.expect("a published key");
         let cursors = CursorKey::new(b"thirty-two bytes that sign cursors".to_vec()).expect("a key of some length");
         directory.keep_cursor_key(&cursors).await.expect("a kept key");
         let anchors = directory.trust_anchors().await.expect("keys to trust");
-        let verifier = Verifier::new(&anchors, &realm()).expect("a verifier");
         let signer = signer(&secret);
         let pennco = open_office(&directory, &signer, "pennco").await;
         let vishi = open_office(&directory, &signer, "vishi").await;
-        table.reset_calls();
         let (bucket, queues) = (EmbeddedBucket::beside(&table), EmbeddedQueues::beside(&table));
-        Self { table, bucket, queues, pennco, vishi, signer, public_key, verifier, anchors }
+        let post = EmbeddedPost::beside(&table);
+        post.keep_secret(SIGNING_SECRET, &serde_json::to_string(&secret).expect("a secret as JSON"));
+        let trust = Trust::new(tables(&table), anchors.clone(), now);
+        for office in [&pennco, &vishi] {
+            trust.is_revoked(&office.admin.caller, now).await.expect("a list that was read");
+        }
+        let authorizer = Authorizer::new(realm(), trust, Throttle::new(tables(&table)));
+        table.reset_calls();
+        Self { table, bucket, queues, post, pennco, vishi, signer, public_key, authorizer, anchors }
     }
 
     /// The time at which requests arrive unless told.
@@ -176,7 +202,7 @@ impl World {
     }
 
     /// Sends a request to a handler as the gateway would, and holds the answer against the conventions of all answers.
-    pub async fn send<'a, C, H, Fut, P, B, Q, T>(
+    pub async fn send<'a, C, H, Fut, A, P, B, Q, T>(
         &self,
         route: &'static Route,
         handle: H,
@@ -184,13 +210,14 @@ impl World {
         request: &RestRequest,
     ) -> Reply
     where
-        H: Fn(&'a C, Call<P, B, Q>) -> Fut,
+        H: Fn(&'a C, Call<A, P, B, Q>) -> Fut,
         Fut: Future<Output = Result<Answer<T>, Failed>>,
+        A: Party,
         P: Parameters + Clone,
         B: DeserializeOwned + Serialize + Validate<Context = ()> + Clone,
         Q: DeserializeOwned + Clone,
     {
-        Reply::of(http::answer(route, &self.verifier, &handle, capability, request.request()).await)
+        Reply::of(http::answer(route, &self.authorizer, &handle, capability, request.request()).await)
     }
 
     /// Sends a request to a handler that is open to all.
@@ -204,9 +231,9 @@ impl World {
     where
         H: Fn(&'a C, OpenCall<B>) -> Fut,
         Fut: Future<Output = Result<Answer<T>, Failed>>,
-        B: DeserializeOwned + Validate<Context = ()>,
+        B: DeserializeOwned + Validate<Context = ()> + Clone,
     {
-        Reply::of(http::answer_open(route, &handle, capability, request.request()).await)
+        Reply::of(http::answer_open(route, &self.authorizer, &handle, capability, request.request()).await)
     }
 
     /// The tables, as a store is made of them.
@@ -287,13 +314,15 @@ impl World {
         ExportWriter::new(self.tables(), self.files())
     }
 
-    /// Events that have not reached their queues, named `activity`, `settlement.fifo` and `export`.
+    /// Events that have not reached their queues, named `activity`, `settlement.fifo`, `export` and
+    /// `message`.
     #[must_use]
     pub fn outbox(&self) -> Outbox {
         let urls = QueueUrls {
             activity: EmbeddedQueues::url("activity"),
             settlement: EmbeddedQueues::url("settlement.fifo"),
             export: EmbeddedQueues::url("export"),
+            message: EmbeddedQueues::url("message"),
         };
         Outbox::new(self.tables(), Queues::new(self.queues.client(), urls))
     }
@@ -304,24 +333,99 @@ impl World {
         Parking::new(self.queues.client(), EmbeddedQueues::url("poison"))
     }
 
-    /// The token door. Everybody can log in at it with [`PASSWORD`], as `agent.north@pennco` and so on.
-    pub async fn credentials(&self) -> Credentials {
-        let password_hash = hash_password(PASSWORD, b"salt of the test").expect("a hash");
-        for office in [&self.pennco, &self.vishi] {
-            for (login, person) in office.everybody() {
-                let user = User {
-                    login: login.to_owned(),
-                    password_hash: password_hash.clone(),
-                    role: person.caller.role,
-                    subject: person.caller.subject.clone(),
-                    regions: person.caller.regions.clone(),
-                    disabled: false,
-                };
-                self.directory().create_user(&office.operator, &user).await.expect("a user");
-            }
-        }
-        let sessions = Sessions::new(self.tables());
-        Credentials::new(sessions, self.verifier.clone(), self.signer.clone()).expect("the token door")
+    /// The authorizer of every function.
+    #[must_use]
+    pub fn authorizer(&self) -> &Authorizer {
+        &self.authorizer
+    }
+
+    /// What secrets are derived from.
+    #[must_use]
+    pub fn pepper(&self) -> Pepper {
+        Pepper::new(PEPPER).expect("a key of some length")
+    }
+
+    fn throttle(&self) -> Throttle {
+        Throttle::new(self.tables())
+    }
+
+    fn signing_keys(&self) -> SigningKeys {
+        SigningKeys::new(self.post.secrets_client(), SIGNING_SECRET.to_owned(), realm())
+    }
+
+    /// The doors where people and programs log in: everybody but the agents with [`PASSWORD`], as `desk@pennco` and so on,
+    /// agents with a code.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        let (sessions, trust) = (self.sessions(), self.authorizer.trust().clone());
+        Credentials::new(sessions, self.throttle(), trust, self.signing_keys(), self.pepper()).expect("the doors")
+    }
+
+    /// Logins.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.tables())
+    }
+
+    /// Wishes for codes and tickets.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        Requests::new(self.sessions(), self.throttle())
+    }
+
+    /// Whom functions believe.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.authorizer.trust().clone()
+    }
+
+    /// The rotation of the signing key.
+    #[must_use]
+    pub fn key_rotation(&self) -> KeyRotation {
+        KeyRotation::new(self.signing_keys(), self.directory())
+    }
+
+    /// People.
+    #[must_use]
+    pub fn users(&self) -> Users {
+        Users::new(self.tables(), self.anchors.cursors.clone())
+    }
+
+    /// Passwords.
+    #[must_use]
+    pub fn passwords(&self) -> Passwords {
+        Passwords::new(self.users())
+    }
+
+    /// Second factors.
+    #[must_use]
+    pub fn second_factors(&self) -> SecondFactors {
+        SecondFactors::new(self.users(), self.pepper())
+    }
+
+    /// Phones.
+    #[must_use]
+    pub fn devices(&self) -> Devices {
+        Devices::new(self.tables(), self.anchors.cursors.clone())
+    }
+
+    /// Programs.
+    #[must_use]
+    pub fn clients(&self) -> Clients {
+        Clients::new(self.tables(), self.anchors.cursors.clone())
+    }
+
+    /// Programs and their secrets.
+    #[must_use]
+    pub fn client_secrets(&self) -> ClientSecrets {
+        ClientSecrets::new(self.clients(), self.pepper())
+    }
+
+    /// Messages to people.
+    #[must_use]
+    pub fn messages(&self) -> Messages {
+        let (sms, mail) = (self.post.sms_client(), self.post.mail_client());
+        Messages::new(self.tables(), self.pepper(), sms, mail, SENDER.to_owned())
     }
 }
 
@@ -376,26 +480,54 @@ async fn open_office(directory: &Directory, signer: &Signer, name: &str) -> Offi
         };
         let float = Money::new(FLOAT_MINOR, Currency::Inr);
         directory.create_agent(&operator, &agent, float, before).await.expect("an agent");
-        agents.push(Caller {
-            operator: operator.clone(),
-            role: Role::Agent,
-            subject: agent_id.to_string(),
-            regions: vec![region(place)],
-        });
+        let regions = vec![region(place)];
+        agents.push(Caller::new(operator.clone(), Role::Agent, agent_id.to_string(), regions));
     }
     let person = |role, subject: String, regions: Vec<RegionName>| {
-        enrol(signer, Caller { operator: operator.clone(), role, subject, regions })
+        enrol(signer, Caller::new(operator.clone(), role, subject, regions))
     };
     let user = |login: &str| UserId::mint(before, &[name.as_bytes(), login.as_bytes()]).to_string();
     let agents: Vec<Person> = agents.into_iter().map(|caller| enrol(signer, caller)).collect();
-    Office {
+    let office = Office {
         agents: agents.try_into().expect("an agent a region"),
         desk: person(Role::Staff, user("desk"), vec![region(REGIONS[0])]),
         settlement: person(Role::Settlement, user("settlement"), vec![]),
         partners: PARTNERS.map(|partner| person(Role::Partner, partner.to_owned(), vec![])),
         admin: person(Role::Admin, user("admin"), vec![]),
         operator,
+    };
+    for (login, person) in office.everybody() {
+        let kept = kept_user(login, &person.caller, before);
+        directory.create_user(&office.operator, &kept, before).await.expect("a user");
     }
+    office
+}
+
+/// Everybody's password as it is kept: hashing it takes longer than everything else of a small test.
+static PASSWORD_HASH: LazyLock<String> =
+    LazyLock::new(|| hash_password(PASSWORD, b"salt of the test").expect("a hash"));
+
+/// Somebody who has logged in before.
+fn kept_user(login: &str, caller: &Caller, at: Timestamp) -> KeptUser {
+    let named = [caller.operator.as_str().as_bytes(), login.as_bytes()];
+    let user_id = UserId::mint(at, &named);
+    let is_agent = caller.role == Role::Agent;
+    let user = User {
+        user_id,
+        login: login.to_owned(),
+        name: format!("The {login} of {}", caller.operator),
+        email: (!is_agent).then(|| format!("{login}@{}.example", caller.operator)),
+        role: caller.role,
+        subject: caller.subject.clone(),
+        regions: caller.regions.clone(),
+        status: UserStatus::Active,
+        has_totp: false,
+        version: 1,
+        created_at: at,
+        updated_at: at,
+    };
+    let password_hash = (!is_agent).then(|| PASSWORD_HASH.clone());
+    KeptUser { user, password_hash, second_factor: None, logins_from: Timestamp::EPOCH }
 }
 
 /// An answer as the caller sees it.

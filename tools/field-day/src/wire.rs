@@ -27,6 +27,9 @@ const LARGEST_BODY: u64 = 256 << 20;
 const TRIES: u32 = 12;
 /// No single wait is longer, whatever the server asks for.
 const LONGEST_WAIT_SECONDS: u64 = 15;
+/// How long one request may be held up by throttles: a number gets its fourth code 100 seconds after its third, and the
+/// whole day comes from one address.
+const LONGEST_THROTTLE: Duration = Duration::from_secs(600);
 
 /// Where the API hangs.
 #[derive(Debug, Clone)]
@@ -52,6 +55,11 @@ impl Base {
         let prefix = uri.path().trim_end_matches('/').trim_end_matches("/api/v1").to_owned();
         Ok(Self { host: host.to_owned(), port: uri.port_u16().unwrap_or(80), prefix })
     }
+
+    /// The whole address of a route.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}:{}{}/api/v1{path}", self.host, self.port, self.prefix)
+    }
 }
 
 /// What is asked.
@@ -66,11 +74,13 @@ pub(crate) struct Ask {
     pub(crate) content_type: &'static str,
     pub(crate) key: Option<String>,
     pub(crate) token: Option<String>,
+    /// That the phone is there which a login is bound to.
+    pub(crate) proof: Option<String>,
 }
 
 impl Ask {
     pub(crate) fn get(endpoint: &'static str, path: &str) -> Self {
-        Self { endpoint, path: path.to_owned(), body: None, content_type: "", key: None, token: None }
+        Self { endpoint, path: path.to_owned(), body: None, content_type: "", key: None, token: None, proof: None }
     }
 
     pub(crate) fn post(endpoint: &'static str, path: &str, body: &Value) -> Self {
@@ -91,6 +101,11 @@ impl Ask {
         self
     }
 
+    pub(crate) fn proof(mut self, proof: &str) -> Self {
+        self.proof = Some(proof.to_owned());
+        self
+    }
+
     /// The headers this client sends, whichever way it sends them.
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![("Accept", "application/json, application/problem+json".to_owned())];
@@ -102,6 +117,9 @@ impl Ask {
         }
         if let Some(token) = &self.token {
             headers.push(("Authorization", format!("Bearer {token}")));
+        }
+        if let Some(proof) = &self.proof {
+            headers.push(("DPoP", proof.clone()));
         }
         headers
     }
@@ -182,8 +200,8 @@ pub(crate) struct Wire {
     pub(crate) base: Base,
     http: Agent,
     gate: Gate,
-    meter: Arc<Meter>,
-    findings: Arc<Findings>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) findings: Arc<Findings>,
 }
 
 impl Wire {
@@ -215,21 +233,26 @@ impl Wire {
     }
 
     /// Sends it until there is an answer that is not "later": waits as long as the server asks, tries again when the
-    /// line breaks or the server fails, and gives up after a bounded number of tries.
+    /// line breaks or the server fails, and gives up after a bounded number of tries. Being throttled is no try: nothing
+    /// is wrong, there are only many at once.
     pub(crate) fn patiently(&self, ask: &Ask) -> Result<Heard, Broken> {
+        let began = clock::tick();
         let mut broke_before = false;
         let mut last = String::new();
-        for attempt in 0..TRIES {
+        let mut attempt = 0;
+        while attempt < TRIES {
             let wait = match self.once(ask) {
                 Ok(answer) if answer.asks_to_wait() => {
                     self.meter.waits.one();
                     last = answer.brief();
+                    attempt += u32::from(answer.status != 429 || began.elapsed() > LONGEST_THROTTLE);
                     answer.retry_after.unwrap_or(1).min(LONGEST_WAIT_SECONDS) * 1_000
                 }
                 // Whether a fault, a bad gateway or a time-out did anything is not known: the same key finds out.
                 Ok(answer) if matches!(answer.status, 500 | 502 | 504) && attempt < 3 => {
                     broke_before = true;
                     last = answer.brief();
+                    attempt += 1;
                     300
                 }
                 Ok(answer) => return Ok(Heard { answer, broke_before }),
@@ -237,7 +260,8 @@ impl Wire {
                     self.meter.breaks.one();
                     broke_before = true;
                     last = broken.to_string();
-                    100 << attempt.min(5)
+                    attempt += 1;
+                    50 << attempt.min(6)
                 }
             };
             clock::pause(wait);
@@ -263,8 +287,7 @@ impl Wire {
     }
 
     fn exchange(&self, ask: &Ask) -> Result<Answer, Broken> {
-        let Base { host, port, prefix } = &self.base;
-        let url = format!("http://{host}:{port}{prefix}/api/v1{}", ask.path);
+        let url = self.base.url(&ask.path);
         let mut response = match &ask.body {
             None => {
                 let call =
@@ -385,6 +408,25 @@ mod tests {
     }
 
     #[test]
+    fn who_is_throttled_waits_longer_than_who_is_not_answered() {
+        let times = usize::try_from(TRIES).unwrap() * 2;
+        let double = Double::answering(move |_, count| {
+            if count < times {
+                Reply::problem(429, "too_many_requests").header("Retry-After", "0")
+            } else {
+                Reply::json(200, "{}")
+            }
+        });
+        let (wire, findings, meter) = wire(&double);
+        assert_eq!(wire.patiently(&Ask::get("user-list", "/users?limit=1")).unwrap().answer.status, 200);
+        assert_eq!(meter.waits.get(), u64::try_from(times).unwrap());
+        assert_eq!(findings.violations(), []);
+        let silent = Double::answering(|_, _| Reply::problem(503, "unavailable").header("Retry-After", "0"));
+        let (wire, ..) = self::wire(&silent);
+        assert!(wire.patiently(&Ask::get("user-list", "/users?limit=1")).is_err());
+    }
+
+    #[test]
     fn a_refusal_that_is_no_problem_json_is_a_violation() {
         let double = Double::answering(|_, _| Reply::json(404, r#"{"message":"Not Found"}"#));
         let (wire, findings, _) = wire(&double);
@@ -397,9 +439,10 @@ mod tests {
     fn the_request_carries_its_key_its_token_and_its_prefix() {
         let double = Double::answering(|request, _| Reply::json(200, &request.head));
         let (wire, _, _) = wire(&double);
-        let ask = Ask::post("delivery-create", "/deliveries", &serde_json::json!({"a": 1})).key("k-1").bearer("t-1");
+        let ask = Ask::post("delivery-create", "/deliveries", &serde_json::json!({"a": 1})).key("k-1").bearer("t-1").proof("p-1");
         let head = String::from_utf8(wire.once(&ask).unwrap().body).unwrap().to_lowercase();
         assert!(head.starts_with("post /stage/api/v1/deliveries http/1.1"), "{head}");
         assert!(head.contains("idempotency-key: k-1") && head.contains("authorization: bearer t-1"), "{head}");
+        assert!(head.contains("dpop: p-1"), "{head}");
     }
 }

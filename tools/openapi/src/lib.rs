@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Failed,
-    access::{self, Kind, Route},
+    Failed, Role,
+    access::{self, Kind, Party, Route},
     problem::Problem,
 };
-use edge::{Answer, Call, OpenCall};
+use edge::{Answer, Call, Nothing, OpenCall};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 const REFUSALS: [(&str, &str); 12] = [
     ("400", "the request is not of the shape this route takes"),
     ("401", "the credentials are missing or not valid"),
-    ("403", "this role may not call this route"),
+    ("403", "this role or this token may not call this route, or the cookie came without its CSRF token"),
     ("404", "there is no such thing, or it is not yours to know of"),
     ("409", "the state of things does not allow it, or others are writing the same thing"),
     ("413", "the body is too large"),
@@ -27,6 +27,14 @@ const REFUSALS: [(&str, &str); 12] = [
     ("503", "something behind this service does not answer"),
     ("504", "the gateway gave up waiting"),
 ];
+/// What an edit may answer beside those.
+const REFUSALS_OF_EDITS: [(&str, &str); 2] =
+    [("412", "it has been edited since"), ("428", "an edit names the version that it edits")];
+
+/// How somebody shows who they are, as the operations refer to it.
+const BEARER: &str = "bearer";
+const COOKIE: &str = "cookie";
+const CSRF: &str = "csrf";
 
 /// The document as it grows.
 struct Document {
@@ -43,32 +51,53 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::ACCOUNT_GET, 200, account_get::handle)?;
     document.route(&access::ACTIVITY_GET, 200, activity_get::handle)?;
     document.route(&access::AGENT_LIST, 200, agent_list::handle)?;
+    document.route(&access::CLIENT_CREATE, 201, client_create::handle)?;
+    document.route(&access::CLIENT_GET, 200, client_get::handle)?;
+    document.route(&access::CLIENT_LIST, 200, client_list::handle)?;
+    document.route(&access::CLIENT_ROTATE, 200, client_rotate::handle)?;
+    document.route(&access::CLIENT_UPDATE, 200, client_update::handle)?;
     document.route(&access::DELIVERY_ASSIGN, 200, delivery_assign::handle)?;
     document.route(&access::DELIVERY_CONFIRM, 200, delivery_confirm::handle)?;
     document.route(&access::DELIVERY_CREATE, 201, delivery_create::handle)?;
     document.route(&access::DELIVERY_GET, 200, delivery_get::handle)?;
     document.route(&access::DELIVERY_LIST, 200, delivery_list::handle)?;
+    document.route(&access::DEVICE_LIST, 200, device_list::handle)?;
+    document.route(&access::DEVICE_REVOKE, 200, device_revoke::handle)?;
     document.route(&access::DISBURSEMENT_CREATE, 201, disbursement_create::handle)?;
     document.route(&access::DISBURSEMENT_GET, 200, disbursement_get::handle)?;
     document.route(&access::DISBURSEMENT_RECONCILE, 200, disbursement_reconcile::handle)?;
     document.route(&access::EXPORT_CREATE, 202, export_create::handle)?;
     document.route(&access::EXPORT_GET, 200, export_get::handle)?;
+    document.open_route(&access::JWKS_GET, 200, jwks_get::handle)?;
     document.route(&access::LOCATION_RECORD, 202, location_record::handle)?;
+    document.open_route(&access::OTP_REQUEST, 202, otp_request::handle)?;
+    document.open_route(&access::PASSWORD_RESET, 202, password_reset::handle)?;
+    document.open_route(&access::PASSWORD_SET, 200, password_set::handle)?;
+    document.open_route(&access::SESSION_CREATE, 201, session_create::handle)?;
+    document.route(&access::SESSION_DELETE, 200, session_delete::handle)?;
+    document.route(&access::SESSION_GET, 200, session_get::handle)?;
     document.route(&access::SETTLEMENT_CREATE, 202, settlement_create::handle)?;
     document.route(&access::SETTLEMENT_GET, 200, settlement_get::handle)?;
     document.route(&access::SETTLEMENT_LIST, 200, settlement_list::handle)?;
     document.open_route(&access::TOKEN_ISSUE, 200, token_issue::handle)?;
+    document.route(&access::TOTP_CONFIRM, 200, totp_confirm::handle)?;
+    document.route(&access::TOTP_ENROL, 200, totp_enrol::handle)?;
+    document.route(&access::USER_CREATE, 201, user_create::handle)?;
+    document.route(&access::USER_GET, 200, user_get::handle)?;
+    document.route(&access::USER_LIST, 200, user_list::handle)?;
+    document.route(&access::USER_UPDATE, 200, user_update::handle)?;
     document.schema::<Problem>()?;
     serde_json::to_string_pretty(&document.finished()).map(|text| text + "\n")
 }
 
 impl Document {
     /// Describes a route by its handler's signature.
-    fn route<C, H, Fut, P, B, Q, T>(&mut self, route: &Route, status: u16, _: H) -> Result<(), serde_json::Error>
+    fn route<C, H, Fut, A, P, B, Q, T>(&mut self, route: &Route, status: u16, _: H) -> Result<(), serde_json::Error>
     where
         C: 'static,
-        H: Fn(&'static C, Call<P, B, Q>) -> Fut,
+        H: Fn(&'static C, Call<A, P, B, Q>) -> Fut,
         Fut: Future<Output = Result<Answer<T>, Failed>>,
+        A: Party,
         B: ToSchema,
         Q: ToSchema,
         T: ToSchema,
@@ -97,22 +126,37 @@ impl Document {
         let mut operation = Map::new();
         operation.insert("operationId".to_owned(), json!(route.function));
         operation.insert("parameters".to_owned(), Value::Array(parameters(route, query)));
-        if route.method != "GET" {
-            let body = json!({"required": true, "content": {"application/json": {"schema": self.schema::<B>()?}}});
-            operation.insert("requestBody".to_owned(), body);
+        if !matches!(route.method, "GET" | "DELETE") {
+            let schema = self.schema::<B>()?;
+            let mut content = json!({"application/json": {"schema": schema}});
+            if route.kind == Kind::Token {
+                content["application/x-www-form-urlencoded"] = json!({"schema": schema});
+            }
+            let is_required = B::name() != Nothing::name();
+            operation.insert("requestBody".to_owned(), json!({"required": is_required, "content": content}));
         }
-        let answer = json!({"description": "done", "content": {"application/json": {"schema": self.schema::<T>()?}}});
+        let mut answer =
+            json!({"description": "done", "content": {"application/json": {"schema": self.schema::<T>()?}}});
+        if route.kind.is_keyed() || (route.kind.is_open() && route.method != "GET") {
+            answer["headers"] = headers(&["RateLimit", "RateLimit-Policy"]);
+        }
         let mut responses = Map::from_iter([(status.to_string(), answer)]);
-        for (status, words) in REFUSALS {
+        let of_edits = if route.kind == Kind::Edit { &REFUSALS_OF_EDITS[..] } else { &[] };
+        for (status, words) in REFUSALS.iter().chain(of_edits) {
             let schema = json!({"$ref": "#/components/schemas/Problem"});
-            let problem = json!({"description": words, "content": {"application/problem+json": {"schema": schema}}});
-            responses.insert(status.to_owned(), problem);
+            let mut problem =
+                json!({"description": words, "content": {"application/problem+json": {"schema": schema}}});
+            if *status == "429" {
+                problem["headers"] = headers(&["RateLimit", "RateLimit-Policy", "Retry-After"]);
+            }
+            responses.insert((*status).to_owned(), problem);
         }
         operation.insert("responses".to_owned(), Value::Object(responses));
-        if route.kind == Kind::Public {
-            operation.insert("security".to_owned(), json!([]));
-        } else {
-            operation.insert("x-roles".to_owned(), json!(route.roles));
+        operation.insert("security".to_owned(), security(route));
+        if !route.kind.is_open() {
+            let roles = route.grants.iter().map(|(role, reach)| json!({"role": role, "reach": reach}));
+            operation.insert("x-roles".to_owned(), roles.collect());
+            operation.insert("x-scope".to_owned(), json!(route.scope()));
         }
         let path = self.paths.entry(route.template.to_owned()).or_default();
         path.insert(route.method.to_lowercase(), Value::Object(operation));
@@ -139,13 +183,54 @@ impl Document {
                 "description": "Last-mile field operations in microfinance. docs/API.md tells the rules in words.",
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
-            "security": [{"bearer": []}],
             "paths": self.paths,
             "components": {
+                "headers": {
+                    "RateLimit": text_header("what is left of the rate of which least is left, as `\"burst\";r=299;t=1`"),
+                    "RateLimit-Policy": text_header("the rates that this call is counted by, as `\"burst\";q=300;w=60`"),
+                    "Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}},
+                },
                 "schemas": self.schemas,
-                "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+                "securitySchemes": {
+                    BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                    COOKIE: {
+                        "type": "apiKey",
+                        "in": "cookie",
+                        "name": "__Host-session",
+                        "description": "a login of the console; POST /api/v1/auth/session sets it",
+                    },
+                    CSRF: {
+                        "type": "apiKey",
+                        "in": "header",
+                        "name": "X-CSRF-Token",
+                        "description": "beside the cookie, on everything that is not a GET: \
+                                        the csrf_token of POST or GET /api/v1/auth/session",
+                    },
+                },
             },
         })
+    }
+}
+
+fn text_header(description: &str) -> Value {
+    json!({"description": description, "schema": {"type": "string"}})
+}
+
+/// Headers of an answer, each by reference.
+fn headers(names: &[&str]) -> Value {
+    names.iter().map(|name| ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))).collect()
+}
+
+/// What a route asks for to know who calls: nothing, a token, or the console's cookie, which agents have none of.
+fn security(route: &Route) -> Value {
+    if route.kind.is_open() {
+        return json!([]);
+    }
+    let cookie = if route.method == "GET" { json!({COOKIE: []}) } else { json!({COOKIE: [], CSRF: []}) };
+    if route.roles().iter().all(|role| *role == Role::Agent) {
+        json!([{BEARER: []}])
+    } else {
+        json!([{BEARER: []}, cookie])
     }
 }
 
@@ -169,9 +254,18 @@ fn parameters(route: &Route, query: &Value) -> Vec<Value> {
         parameters.push(json!({"name": "limit", "in": "query", "required": false, "schema": limit}));
         parameters.push(json!({"name": "cursor", "in": "query", "required": false, "schema": text}));
     }
-    if route.kind == Kind::Command {
+    if route.kind.is_keyed() {
         let key = json!({"type": "string", "minLength": 1, "maxLength": 255});
         parameters.push(json!({"name": "Idempotency-Key", "in": "header", "required": true, "schema": key}));
+    }
+    if route.kind == Kind::Edit {
+        let of = "the ETag of the version that is edited";
+        parameters
+            .push(json!({"name": "If-Match", "in": "header", "required": true, "description": of, "schema": text}));
+    }
+    if route.kind == Kind::Token {
+        let of = "a phone's proof of its key (RFC 9449), for the grants otp and refresh_token";
+        parameters.push(json!({"name": "DPoP", "in": "header", "required": false, "description": of, "schema": text}));
     }
     parameters
 }
@@ -204,20 +298,20 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere() {
-        fn follow(value: &Value, schemas: &Value) {
+        fn follow(value: &Value, document: &Value) {
             match value {
                 Value::Object(members) => {
-                    if let Some(name) = members.get("$ref").and_then(Value::as_str) {
-                        let name = name.strip_prefix("#/components/schemas/").unwrap();
-                        assert!(schemas.get(name).is_some(), "{name} is referred to and not there");
+                    if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                        let pointer = reference.strip_prefix('#').unwrap();
+                        assert!(document.pointer(pointer).is_some(), "{reference} is referred to and not there");
                     }
-                    members.values().for_each(|member| follow(member, schemas));
+                    members.values().for_each(|member| follow(member, document));
                 }
-                Value::Array(items) => items.iter().for_each(|item| follow(item, schemas)),
+                Value::Array(items) => items.iter().for_each(|item| follow(item, document)),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             }
         }
         let document: Value = serde_json::from_str(&document().unwrap()).unwrap();
-        follow(&document, &document["components"]["schemas"]);
+        follow(&document, &document);
     }
 }

@@ -87,7 +87,7 @@ async fn every_route_is_measured() {
         request.json(&json!({ "points": points }))
     };
     let line = bank_line("HDFCN52026112112", 150_000);
-    let logins = world.credentials().await;
+    let logins = world.credentials();
     let mut rows: Vec<(String, Calls)> = Vec::new();
 
     let login = json!({ "grant_type": "password", "username": "desk@pennco", "password": PASSWORD });

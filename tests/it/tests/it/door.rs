@@ -9,11 +9,18 @@ pub(crate) async fn call(world: &World, route: &'static Route, request: &RestReq
         "account-get" => world.send(route, account_get::handle, &world.accounts(), request).await,
         "activity-get" => world.send(route, activity_get::handle, &world.activities(), request).await,
         "agent-list" => world.send(route, agent_list::handle, &world.agents(), request).await,
+        "client-create" => world.send(route, client_create::handle, &world.client_secrets(), request).await,
+        "client-get" => world.send(route, client_get::handle, &world.clients(), request).await,
+        "client-list" => world.send(route, client_list::handle, &world.clients(), request).await,
+        "client-rotate" => world.send(route, client_rotate::handle, &world.client_secrets(), request).await,
+        "client-update" => world.send(route, client_update::handle, &world.clients(), request).await,
         "delivery-assign" => world.send(route, delivery_assign::handle, &world.deliveries(), request).await,
         "delivery-confirm" => world.send(route, delivery_confirm::handle, &world.deliveries(), request).await,
         "delivery-create" => world.send(route, delivery_create::handle, &world.deliveries(), request).await,
         "delivery-get" => world.send(route, delivery_get::handle, &world.deliveries(), request).await,
         "delivery-list" => world.send(route, delivery_list::handle, &world.deliveries(), request).await,
+        "device-list" => world.send(route, device_list::handle, &world.devices(), request).await,
+        "device-revoke" => world.send(route, device_revoke::handle, &world.devices(), request).await,
         "disbursement-create" => world.send(route, disbursement_create::handle, &world.disbursements(), request).await,
         "disbursement-get" => world.send(route, disbursement_get::handle, &world.disbursements(), request).await,
         "disbursement-reconcile" => {
@@ -21,13 +28,26 @@ pub(crate) async fn call(world: &World, route: &'static Route, request: &RestReq
         }
         "export-create" => world.send(route, export_create::handle, &world.exports(), request).await,
         "export-get" => world.send(route, export_get::handle, &(world.exports(), world.files()), request).await,
+        "jwks-get" => world.send_open(route, jwks_get::handle, &world.directory(), request).await,
         "location-record" => world.send(route, location_record::handle, &world.tracks(), request).await,
+        "otp-request" => world.send_open(route, otp_request::handle, &world.requests(), request).await,
+        "password-reset" => world.send_open(route, password_reset::handle, &world.requests(), request).await,
+        "password-set" => world.send_open(route, password_set::handle, &world.passwords(), request).await,
+        "session-create" => world.send_open(route, session_create::handle, &world.credentials(), request).await,
+        "session-delete" => world.send(route, session_delete::handle, &world.sessions(), request).await,
+        "session-get" => world.send(route, session_get::handle, &world.trust(), request).await,
         "settlement-create" => world.send(route, settlement_create::handle, &world.settlements(), request).await,
         "settlement-get" => {
             world.send(route, settlement_get::handle, &(world.settlements(), world.files()), request).await
         }
         "settlement-list" => world.send(route, settlement_list::handle, &world.settlements(), request).await,
-        "token-issue" => world.send_open(route, token_issue::handle, &world.credentials().await, request).await,
+        "token-issue" => world.send_open(route, token_issue::handle, &world.credentials(), request).await,
+        "totp-confirm" => world.send(route, totp_confirm::handle, &world.second_factors(), request).await,
+        "totp-enrol" => world.send(route, totp_enrol::handle, &world.second_factors(), request).await,
+        "user-create" => world.send(route, user_create::handle, &world.users(), request).await,
+        "user-get" => world.send(route, user_get::handle, &world.users(), request).await,
+        "user-list" => world.send(route, user_list::handle, &world.users(), request).await,
+        "user-update" => world.send(route, user_update::handle, &world.users(), request).await,
         other => panic!("{other} has no handler here"),
     }
 }

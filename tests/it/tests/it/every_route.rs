@@ -2,34 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use data_encoding::BASE64URL_NOPAD;
 use domain::{
-    Caller, Role, Timestamp,
+    Role,
     access::{DELIVERY_CREATE, EXPORT_CREATE, Kind, ROUTES, Route},
 };
-use edge::token::{Realm, Signer, generate_key_pair};
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use testkit::{KID, NOW_MILLIS, Office, PASSWORD, Person, Reply, RestRequest, World, asks, realm, signer};
+use testkit::{NOW_MILLIS, Office, PASSWORD, Person, Reply, RestRequest, World, asks};
 
 use crate::{
     door::call,
+    logins::{Phone, phone_login, program},
     steps::{
         TODAY, assigned, bank_line, close_day, collection, command, confirmed, handed_over, instruction, plan, point,
     },
 };
 
 /// Ids of the right form of things that are not there.
-const NOTHING_THERE: [(&str, &str); 5] = [
+const NOTHING_THERE: [(&str, &str); 8] = [
     ("agent_id", "agt_01kagwtb0084nrm0ppw3zy9t20"),
+    ("client_id", "cli_01kagwtb0084nrm0ppw3zy9t20"),
     ("delivery_id", "dlv_01kagwtb0084nrm0ppw3zy9t20"),
+    ("device_id", "dev_01kagwtb0084nrm0ppw3zy9t20"),
     ("disbursement_id", "dsb_01kagwtb0084nrm0ppw3zy9t20"),
     ("export_id", "exp_01kagwtb0084nrm0ppw3zy9t20"),
     ("settlement_id", "stl_01kagwtb0084nrm0ppw3zy9t20"),
+    ("user_id", "usr_01kagwtb0084nrm0ppw3zy9t20"),
 ];
 
 /// The name of the route's path parameter.
-fn parameter(route: &Route) -> Option<&'static str> {
+pub(crate) fn parameter(route: &Route) -> Option<&'static str> {
     route.template.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(name, _)| name)
 }
 
@@ -56,12 +57,19 @@ fn asked_for(route: &Route, person: &Person) -> Vec<(&'static str, &'static str)
     if route.function == "delivery-list" && person.caller.role != Role::Agent {
         pairs.extend([("region", "pune-north"), ("status", "pending")]);
     }
+    if route.function == "device-list" && person.caller.role != Role::Agent {
+        pairs.push(("agent_id", NOTHING_THERE[0].1));
+    }
     pairs
 }
 
 /// A body that the route takes.
-fn body(route: &Route) -> Option<Value> {
+pub(crate) fn body(route: &Route) -> Option<Value> {
     Some(match route.function {
+        "client-create" => {
+            json!({ "name": "ERP", "role": "partner", "partner_id": "bfil", "scopes": ["settlement:read"] })
+        }
+        "client-update" => json!({ "name": "ERP 2" }),
         "delivery-assign" => json!({ "agent_id": "agt_01kagwtb0084nrm0ppw3zy9t20" }),
         "delivery-confirm" => confirmed(150_000),
         "delivery-create" => collection("BF-1", 150_000),
@@ -69,7 +77,16 @@ fn body(route: &Route) -> Option<Value> {
         "disbursement-reconcile" => bank_line("HDFCN52026112112", 150_000),
         "export-create" => json!({ "kind": "deliveries", "day": TODAY }),
         "location-record" => json!({ "points": [point(60, 18.52)] }),
+        "otp-request" => json!({ "username": "+919800000001@pennco" }),
+        "password-reset" => json!({ "username": "desk@pennco" }),
+        "password-set" => json!({ "ticket": "pennco.none", "password": "correct horse battery" }),
+        "session-create" => json!({ "username": "desk@pennco", "password": PASSWORD }),
         "settlement-create" => json!({ "business_day": TODAY }),
+        "totp-confirm" => json!({ "code": "123456" }),
+        "user-create" => {
+            json!({ "login": "clerk", "name": "Clerk", "email": "c@pennco.example", "role": "settlement" })
+        }
+        "user-update" => json!({ "name": "Somebody" }),
         "token-issue" => json!({ "grant_type": "password", "username": "desk@pennco", "password": PASSWORD }),
         _ => return None,
     })
@@ -82,12 +99,12 @@ fn routes_with_a_body() -> impl Iterator<Item = &'static Route> {
 
 /// Somebody who may call the route; for the open one, anybody.
 fn somebody<'a>(office: &'a Office, route: &Route) -> &'a Person {
-    office.of(route.roles.first().copied().unwrap_or(Role::Admin))
+    office.of(route.roles().first().copied().unwrap_or(Role::Admin))
 }
 
 /// A request with path, query and key, but no body yet.
 fn bodiless(person: &Person, route: &Route) -> RestRequest {
-    let mut request = if route.kind == Kind::Public { asks(route) } else { person.asks(route) };
+    let mut request = if route.kind.is_open() { asks(route) } else { person.asks(route) };
     if let Some(name) = parameter(route) {
         let own = name == "agent_id" && person.caller.role == Role::Agent;
         request = request.path(name, if own { person.subject() } else { nothing_there(route) });
@@ -95,7 +112,23 @@ fn bodiless(person: &Person, route: &Route) -> RestRequest {
     for (name, value) in asked_for(route, person) {
         request = request.query(name, value);
     }
-    if route.kind == Kind::Command { request.header("Idempotency-Key", "k1") } else { request }
+    with_conditions(route, request)
+}
+
+/// A request with the key and the version that the route asks for.
+fn with_conditions(route: &Route, request: RestRequest) -> RestRequest {
+    with_conditions_under(route, request, "k1")
+}
+
+/// The same under another key.
+pub(crate) fn with_conditions_under(route: &Route, request: RestRequest, key: &str) -> RestRequest {
+    let request = if route.kind.is_keyed() { request.header("Idempotency-Key", key) } else { request };
+    if route.kind == Kind::Edit { request.header("If-Match", "\"1\"") } else { request }
+}
+
+/// The routes that ask for a token.
+fn closed_routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().copied().filter(|route| !route.kind.is_open())
 }
 
 /// A whole request, of somebody, that has nothing wrong with it.
@@ -111,7 +144,7 @@ fn request(person: &Person, route: &Route) -> RestRequest {
 async fn a_role_may_call_what_the_table_says_and_nothing_else() {
     let world = World::new().await;
     let mut cases = 0;
-    for route in ROUTES.iter().filter(|route| route.kind != Kind::Public) {
+    for route in closed_routes() {
         for role in Role::ALL {
             let reply = call(&world, route, &request(world.pennco.of(role), route)).await;
             if route.admits(role) {
@@ -123,7 +156,7 @@ async fn a_role_may_call_what_the_table_says_and_nothing_else() {
             cases += 1;
         }
     }
-    assert_eq!(cases, (ROUTES.len() - 1) * Role::ALL.len());
+    assert_eq!(cases, closed_routes().count() * Role::ALL.len());
     println!("roles × routes: {cases} cases");
 }
 
@@ -131,7 +164,7 @@ async fn a_role_may_call_what_the_table_says_and_nothing_else() {
 async fn who_may_not_call_a_route_learns_nothing_from_what_they_send() {
     let world = World::new().await;
     let mut cases = 0;
-    for route in ROUTES.iter().filter(|route| route.kind != Kind::Public) {
+    for route in closed_routes() {
         for role in Role::ALL.into_iter().filter(|role| !route.admits(*role)) {
             world.table.reset_calls();
             let nonsense = bodiless(world.pennco.of(role), route).query("colour", "red").body("{");
@@ -141,108 +174,6 @@ async fn who_may_not_call_a_route_learns_nothing_from_what_they_send() {
         }
     }
     println!("nonsense from roles that may not: {cases} cases");
-}
-
-/// A token from its parts, as somebody without our key would make one.
-fn assemble(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
-    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-    let head = format!("{}.{}", part(header), part(claims));
-    let signature = BASE64URL_NOPAD.encode(&sign(head.as_bytes()));
-    format!("{head}.{signature}")
-}
-
-fn claims_of(token: &str) -> Value {
-    let claims = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap()).unwrap()
-}
-
-fn hs256(secret: &[u8], head: &[u8]) -> Vec<u8> {
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret).unwrap();
-    mac.update(head);
-    mac.finalize().into_bytes().to_vec()
-}
-
-/// `Authorization` headers that must all be refused, by what is wrong with them.
-fn bad_credentials(world: &World, caller: &Caller, good: &str) -> BTreeMap<&'static str, Option<String>> {
-    let now = world.now();
-    let bearer = |token: &str| Some(format!("Bearer {token}"));
-    let signed = |signer: &Signer, at: Timestamp| signer.access(caller, "id", at).unwrap();
-    let (other_secret, _) = generate_key_pair(KID).unwrap();
-    let (unknown_secret, _) = generate_key_pair("k2").unwrap();
-    let typed = |alg: &str| json!({ "typ": "at+jwt", "alg": alg, "kid": KID });
-    let mut admin = claims_of(good);
-    admin["role"] = json!("admin");
-    let mut parts: Vec<&str> = good.split('.').collect();
-    let promoted = BASE64URL_NOPAD.encode(admin.to_string().as_bytes());
-    parts[1] = &promoted;
-    let x = BASE64URL_NOPAD.decode(world.public_key.x.as_bytes()).unwrap();
-    BTreeMap::from([
-        ("none", None),
-        ("empty", Some(String::new())),
-        ("no scheme", Some(good.to_owned())),
-        ("another scheme", Some(format!("Basic {good}"))),
-        ("no token", Some("Bearer ".to_owned())),
-        ("no JWT", bearer("token")),
-        ("two dots", bearer("..")),
-        ("expired", bearer(&signed(&world.signer, now.plus_seconds(-661)))),
-        ("not valid yet", bearer(&signed(&world.signer, now.plus_seconds(61)))),
-        ("forged with another key", bearer(&signed(&signer(&other_secret), now))),
-        ("of a key that nobody published", bearer(&signed(&signer(&unknown_secret), now))),
-        ("promoted to admin", bearer(&parts.join("."))),
-        ("alg none", bearer(&assemble(&typed("none"), &claims_of(good), |_| vec![]))),
-        ("alg None", bearer(&assemble(&typed("None"), &claims_of(good), |_| vec![]))),
-        ("HS256 with the public key's bytes", bearer(&assemble(&typed("HS256"), &claims_of(good), |h| hs256(&x, h)))),
-        (
-            "HS256 with the public key's text",
-            bearer(&assemble(&typed("HS256"), &claims_of(good), |h| hs256(world.public_key.x.as_bytes(), h))),
-        ),
-        ("signature cut off", bearer(good.rsplit_once('.').unwrap().0)),
-        ("refresh token", bearer(&world.signer.refresh(&caller.operator, "session", now).unwrap())),
-        ("longer than any", bearer(&format!("{good}{}", "x".repeat(9000)))),
-    ])
-}
-
-#[tokio::test]
-async fn a_bad_token_is_refused_on_every_route_without_asking_the_table() {
-    let world = World::new().await;
-    let mut cases = 0;
-    for route in ROUTES.iter().filter(|route| route.kind != Kind::Public) {
-        let person = somebody(&world.pennco, route);
-        for (wrong, header) in bad_credentials(&world, &person.caller, &person.token) {
-            let mut bad = asks(route);
-            if let Some(name) = parameter(route) {
-                bad = bad.path(name, nothing_there(route));
-            }
-            if let Some(header) = &header {
-                bad = bad.header("Authorization", header);
-            }
-            world.table.reset_calls();
-            let reply = call(&world, route, &bad).await;
-            assert_eq!(reply.said(), (401, "unauthenticated"), "{}: {wrong}", route.function);
-            assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
-            assert_eq!(world.table.calls().total().count, 0, "{}: {wrong}", route.function);
-            cases += 1;
-        }
-    }
-    println!("bad tokens × routes: {cases} cases");
-}
-
-#[tokio::test]
-async fn a_token_of_another_audience_or_issuer_is_refused_although_our_key_signed_it() {
-    let world = World::new().await;
-    let (secret, public) = generate_key_pair("k-shared").unwrap();
-    world.directory().publish(&public).await.unwrap();
-    let anchors = world.directory().trust_anchors().await.unwrap();
-    let verifier = edge::token::Verifier::new(&anchors, &realm()).unwrap();
-    let caller = &world.pennco.desk.caller;
-    for (realm, good) in [
-        (realm(), true),
-        (Realm { audience: "console".into(), ..realm() }, false),
-        (Realm { issuer: "https://other.test".into(), ..realm() }, false),
-    ] {
-        let token = Signer::new(&secret, realm).unwrap().access(caller, "id", world.now()).unwrap();
-        assert_eq!(verifier.caller(Some(&format!("Bearer {token}")), world.now()).is_ok(), good);
-    }
 }
 
 #[tokio::test]
@@ -263,11 +194,11 @@ async fn a_path_that_is_no_id_leads_nowhere() {
     for route in ROUTES.iter().filter(|route| parameter(route).is_some()) {
         let name = parameter(route).unwrap();
         let person = somebody(&world.pennco, route);
-        let of_another_kind = if name == "export_id" { NOTHING_THERE[0].1 } else { NOTHING_THERE[3].1 };
+        let of_another_kind = "trf_01kagwtb0084nrm0ppw3zy9t20";
         let long = "x".repeat(5000);
         let upper = nothing_there(route).to_uppercase();
         for bad in ["x", "null", "..", "a#b", "%00", "agt_", of_another_kind, &long, &upper, "नमस्ते"] {
-            let mut request = person.asks(route).path(name, bad).header("Idempotency-Key", "k1");
+            let mut request = with_conditions(route, person.asks(route).path(name, bad));
             if let Some(body) = body(route) {
                 request = request.json(&body);
             }
@@ -300,23 +231,29 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
     let export = json!({ "kind": "deliveries", "day": TODAY });
     let export = call(&world, &EXPORT_CREATE, &command(&vishi.admin, &EXPORT_CREATE, "k1", &export)).await;
     let hand = format!("agent_cash.{}", vishi.agents[0].subject());
+    let phone = phone_login(&world, vishi, &Phone::new(1)).await;
+    let (program, _) = program(&world, vishi, &["settlement:read"]).await;
     let theirs = |name: &str| -> String {
         match name {
             "account_id" => hand.clone(),
             "agent_id" => vishi.agents[0].subject().to_owned(),
+            "client_id" => program.split('@').next().unwrap().to_owned(),
             "delivery_id" => delivery.clone(),
+            "device_id" => phone.text("/device_id").to_owned(),
             "disbursement_id" => disbursement.clone(),
             "export_id" => export.text("/export_id").to_owned(),
-            _ => closed.text("/items/0/settlement_id").to_owned(),
+            "settlement_id" => closed.text("/items/0/settlement_id").to_owned(),
+            "user_id" => vishi.desk.subject().to_owned(),
+            other => panic!("no thing of the name {other}"),
         }
     };
     let mut cases = 0;
     for route in ROUTES.iter().filter(|route| parameter(route).is_some()) {
         let name = parameter(route).unwrap();
-        for role in route.roles {
+        for role in &route.roles() {
             let mut replies = Vec::new();
             for id in [theirs(name), nothing_there(route).to_owned()] {
-                let mut request = pennco.of(*role).asks(route).path(name, &id).header("Idempotency-Key", "k1");
+                let mut request = with_conditions(route, pennco.of(*role).asks(route).path(name, &id));
                 if let Some(body) = body(route) {
                     request = request.json(&body);
                 }
@@ -379,6 +316,8 @@ async fn a_body_that_is_not_of_the_shape_is_refused_with_pointer_and_code() {
         }
         for name in members.keys() {
             let optional = matches!(name.as_str(), "partner_id" | "position")
+                || matches!(route.function, "client-update" | "user-update")
+                || (route.function == "user-create" && matches!(name.as_str(), "login" | "email"))
                 || (route.function == "delivery-confirm" && name == "amount")
                 || (route.function == "token-issue" && name != "grant_type");
             let mut without = whole.clone();
@@ -479,10 +418,11 @@ async fn no_value_at_any_place_makes_a_fault() {
 async fn a_command_needs_one_usable_key() {
     let world = World::new().await;
     let mut cases = 0;
-    for route in ROUTES.iter().filter(|route| route.kind == Kind::Command) {
+    for route in ROUTES.iter().filter(|route| route.kind.is_keyed()) {
         let person = somebody(&world.pennco, route);
         let keyless = || {
-            let request = person.asks(route).json(&body(route).unwrap());
+            let request = person.asks(route).json(&body(route).unwrap_or_else(|| json!({})));
+            let request = if route.kind == Kind::Edit { request.header("If-Match", "\"1\"") } else { request };
             match parameter(route) {
                 Some(name) => request.path(name, nothing_there(route)),
                 None => request,
@@ -513,7 +453,7 @@ async fn a_command_needs_one_usable_key() {
 async fn an_unknown_query_parameter_is_refused_with_those_that_are_allowed() {
     let world = World::new().await;
     let mut cases = 0;
-    for route in ROUTES.iter().filter(|route| route.kind != Kind::Public) {
+    for route in closed_routes() {
         let person = somebody(&world.pennco, route);
         for stranger in ["colour", "Region", "limit[]", "offset"] {
             let reply = call(&world, route, &request(person, route).query(stranger, "1")).await;
@@ -536,7 +476,7 @@ async fn a_page_is_from_1_to_100_and_its_cursor_one_of_ours() {
     let world = World::new().await;
     let mut cases = 0;
     for route in ROUTES.iter().filter(|route| route.kind == Kind::List) {
-        let person = world.pennco.of(*route.roles.last().unwrap());
+        let person = world.pennco.of(*route.roles().last().unwrap());
         let asked = || {
             let request = person.asks(route);
             let request = asked_for(route, person).into_iter().fold(request, |asked, (n, v)| asked.query(n, v));
@@ -589,7 +529,8 @@ async fn a_body_that_is_not_json_by_its_own_word_is_not_read() {
         let text = body(route).unwrap().to_string();
         let bare = call(&world, route, &bodiless(person, route).body(&text)).await;
         assert_eq!(bare.said(), (415, "unsupported_media_type"), "{}", route.function);
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "application/json+x", ""] {
+        let form = Some("application/x-www-form-urlencoded").filter(|_| route.kind != Kind::Token);
+        for kind in ["text/plain", "application/jsonp", "application/json+x", ""].into_iter().chain(form) {
             let reply = call(&world, route, &bodiless(person, route).header("Content-Type", kind).body(&text)).await;
             assert_eq!(reply.said(), (415, "unsupported_media_type"), "{} {kind}", route.function);
         }
