@@ -1,6 +1,9 @@
 //! Throttles: token buckets in the records, exact however many functions take from one at once.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -16,10 +19,16 @@ use crate::{
 /// A bucket goes from idle to busy once in a race; each further try means that it was idle again in between.
 const MOST_TRIES: usize = 5;
 
+/// Buckets that one process remembers before it forgets them all.
+const MOST_REMEMBERED: usize = 10_000;
+
 /// What may be done with buckets.
 #[derive(Clone)]
 pub struct Throttle {
     table: Table,
+    /// How each bucket looked when this process last saw it: the first guess of the next update. A wrong guess costs
+    /// another update and decides nothing.
+    seen: Arc<Mutex<HashMap<String, Vec<i64>>>>,
 }
 
 /// Whose bucket it is.
@@ -44,26 +53,44 @@ impl Throttle {
     /// Buckets in these tables.
     #[must_use]
     pub fn new(table: Table) -> Self {
-        Self { table }
+        Self { table, seen: Arc::default() }
+    }
+
+    fn guess(&self, key: &Key, rates: usize) -> Vec<i64> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&key.pk).filter(|seen| seen.len() == rates).cloned().unwrap_or_else(|| vec![0; rates])
+    }
+
+    fn remember(&self, key: &Key, full_at: &[i64]) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MOST_REMEMBERED {
+            seen.clear();
+        }
+        seen.insert(key.pk.clone(), full_at.to_vec());
     }
 
     /// Takes one request out of a bucket, at all its rates or at none. One conditional update: a second one only when the
-    /// first finds the bucket in use already.
+    /// bucket is not as this process saw it last, idle or in use. Nothing is refused on what is remembered.
     ///
     /// # Errors
     /// [`Failed::Limited`] when a rate lets no more through, with what is left and how long to wait.
     pub async fn take(&self, bucket: &Bucket<'_>, rates: &[Rate], now: Timestamp) -> Result<Allowance, Failed> {
         let now = micros(now);
-        let mut full_at = vec![0_i64; rates.len()];
+        let key = bucket.key();
+        let mut full_at = self.guess(&key, rates.len());
         for _ in 0..MOST_TRIES {
+            let change = Change::of(rates, &full_at, now);
+            match self.table.update_or_see(key.clone(), &change.update, &change.condition, change.values).await? {
+                Ok(()) => {
+                    self.remember(&key, &change.full_at);
+                    return Ok(Allowance::of(rates, &change.full_at, now));
+                }
+                Err(there) => full_at = rates.iter().map(|rate| there.number(rate.name).unwrap_or(0)).collect(),
+            }
+            self.remember(&key, &full_at);
             let is_over = |(rate, full_at): (&Rate, &i64)| rate.is_over(*full_at, now);
             if rates.iter().zip(&full_at).any(is_over) {
                 return Err(Failed::Limited(Allowance::of(rates, &full_at, now)));
-            }
-            let change = Change::of(rates, &full_at, now);
-            match self.table.update_or_see(bucket.key(), &change.update, &change.condition, change.values).await? {
-                Ok(()) => return Ok(Allowance::of(rates, &change.full_at, now)),
-                Err(there) => full_at = rates.iter().map(|rate| there.number(rate.name).unwrap_or(0)).collect(),
             }
         }
         Err(Failed::InProgress)

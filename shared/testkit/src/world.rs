@@ -160,6 +160,7 @@ pub struct World {
     /// The key that is believed.
     pub public_key: PublicKey,
     authorizer: Authorizer,
+    throttle: Throttle,
     anchors: TrustAnchors,
 }
 
@@ -184,9 +185,10 @@ impl World {
         for office in [&pennco, &vishi] {
             trust.is_revoked(&office.admin.caller, now).await.expect("a list that was read");
         }
-        let authorizer = Authorizer::new(realm(), trust, Throttle::new(tables(&table)));
+        let throttle = Throttle::new(tables(&table));
+        let authorizer = Authorizer::new(realm(), trust, throttle.clone());
         table.reset_calls();
-        Self { table, bucket, queues, post, pennco, vishi, signer, public_key, authorizer, anchors }
+        Self { table, bucket, queues, post, pennco, vishi, signer, public_key, authorizer, throttle, anchors }
     }
 
     /// The time at which requests arrive unless told.
@@ -346,7 +348,7 @@ impl World {
     }
 
     fn throttle(&self) -> Throttle {
-        Throttle::new(self.tables())
+        self.throttle.clone()
     }
 
     fn signing_keys(&self) -> SigningKeys {

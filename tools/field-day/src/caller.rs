@@ -1,71 +1,74 @@
 //! Somebody with a login: their token, kept fresh, and what they ask with it.
 
-use std::{sync::Mutex, time::Duration, time::Instant};
+use std::sync::{Mutex, MutexGuard};
 
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use crate::{
-    Stopped, clock,
     findings::{Rule, hold},
+    login::{self, Denied, Granted, Login, Means},
     run::Run,
-    shapes::{Page, Principal, Token},
+    shapes::{Page, Principal},
     wire::{Ask, Broken, Heard, Wire},
 };
 
-/// A token this close to its end is exchanged before it is used.
-const MARGIN: Duration = Duration::from_secs(60);
 /// No list of a day is longer than this many pages.
 const MOST_PAGES: usize = 2_000;
-
-#[derive(Debug)]
-struct Tokens {
-    access: String,
-    refresh: String,
-    good_until: Instant,
-}
 
 /// A person or machine of an operator, logged in.
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) username: String,
     pub(crate) who: Principal,
-    password: String,
-    tokens: Mutex<Tokens>,
+    login: Mutex<Login>,
 }
 
 impl Caller {
+    /// Somebody who was let in.
+    pub(crate) fn new(username: &str, means: Means, granted: Granted) -> Self {
+        let who = granted.who.clone();
+        Self { username: username.to_owned(), who, login: Mutex::new(Login::new(means, granted)) }
+    }
+
     /// Logs in with name and password.
-    pub(crate) fn log_in(wire: &Wire, username: &str, password: &str) -> Result<Self, Stopped> {
-        let (tokens, who) = exchange(wire, &by_password(username, password))
-            .map_err(|why| Stopped::NoEntry { username: username.to_owned(), why })?;
-        Ok(Self { username: username.to_owned(), who, password: password.to_owned(), tokens: Mutex::new(tokens) })
+    pub(crate) fn log_in(wire: &Wire, username: &str, password: &str) -> Result<Self, Denied> {
+        let granted = login::grant(wire, &login::by_password(username, password))?;
+        Ok(Self::new(username, Means::Password(password.to_owned()), granted))
+    }
+
+    /// Logs in as a program.
+    pub(crate) fn of_program(wire: &Wire, client_id: &str, secret: &str) -> Result<Self, Denied> {
+        let granted = login::grant(wire, &login::by_secret(client_id, secret))?;
+        let means = Means::Secret { client_id: client_id.to_owned(), secret: secret.to_owned() };
+        Ok(Self::new(client_id, means, granted))
+    }
+
+    /// The login itself; whoever holds it holds up everybody else who asks as this person.
+    pub(crate) fn login(&self) -> MutexGuard<'_, Login> {
+        hold(&self.login)
     }
 
     /// An access token that is good for a while.
     pub(crate) fn token(&self, wire: &Wire) -> String {
-        let mut tokens = hold(&self.tokens);
-        if tokens.good_until.saturating_duration_since(clock::tick()) < MARGIN {
-            self.renew(wire, &mut tokens);
+        let mut login = self.login();
+        if login.is_stale() {
+            self.renew(wire, &mut login);
         }
-        tokens.access.clone()
+        login.held().access.clone()
     }
 
     /// Exchanges the refresh token now; true if that worked and it is still the same person.
     pub(crate) fn refresh(&self, wire: &Wire) -> bool {
-        self.renew(wire, &mut hold(&self.tokens))
+        self.renew(wire, &mut self.login())
     }
 
-    fn renew(&self, wire: &Wire, tokens: &mut Tokens) -> bool {
-        let by_refresh = json!({"grant_type": "refresh_token", "refresh_token": tokens.refresh});
-        if let Ok((fresh, who)) = exchange(wire, &by_refresh) {
-            *tokens = fresh;
-            return (who.subject, who.operator) == (self.who.subject.clone(), self.who.operator.clone());
-        }
-        if let Ok((fresh, _)) = exchange(wire, &by_password(&self.username, &self.password)) {
-            *tokens = fresh;
-        }
-        false
+    fn renew(&self, wire: &Wire, login: &mut Login) -> bool {
+        login.renew(wire, &self.username) && self.is(&login.held().who)
+    }
+
+    /// Whether tokens are for this very person.
+    pub(crate) fn is(&self, who: &Principal) -> bool {
+        (&who.subject, &who.operator) == (&self.who.subject, &self.who.operator)
     }
 
     /// Asks as this person, patiently; a token that ran out on the way is renewed once.
@@ -147,20 +150,6 @@ pub(crate) fn escaped(value: &str) -> String {
         }
         out
     })
-}
-
-fn by_password(username: &str, password: &str) -> Value {
-    json!({"grant_type": "password", "username": username, "password": password})
-}
-
-fn exchange(wire: &Wire, body: &Value) -> Result<(Tokens, Principal), String> {
-    let heard = wire.patiently(&Ask::post("token-issue", "/auth/token", body)).map_err(|broken| broken.to_string())?;
-    if heard.answer.status != 200 {
-        return Err(heard.answer.brief());
-    }
-    let token: Token = heard.answer.read().map_err(|wrong| format!("unexpected shape: {wrong}"))?;
-    let good_until = clock::tick() + Duration::from_secs(token.expires_in);
-    Ok((Tokens { access: token.access_token, refresh: token.refresh_token, good_until }, token.principal))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub(crate) fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The rules, as `design.md` §5 counts them; `Api` is any other promise of `docs/API.md`.
+/// The rules, as `docs/ARCHITECTURE.md` counts them; `Api` is any other promise of `docs/API.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
     V1,
@@ -24,12 +24,13 @@ pub(crate) enum Rule {
     V9,
     V10,
     V11,
+    V15,
     Api,
 }
 
 impl Rule {
     /// Those that the checker walks.
-    pub(crate) const ALL: [(Self, &'static str); 11] = [
+    pub(crate) const ALL: [(Self, &'static str); 12] = [
         (Self::V1, "no accepted request is lost"),
         (Self::V2, "at most one effect per command"),
         (Self::V3, "replays are byte-identical"),
@@ -40,6 +41,7 @@ impl Rule {
         (Self::V9, "each period is settled once; a file is always the same bytes"),
         (Self::V10, "no 5xx; every error is problem+json"),
         (Self::V11, "nothing crosses operators"),
+        (Self::V15, "a lost answer logs nobody out; what was lost or copied lets nobody in"),
         (Self::Api, "every other promise of docs/API.md"),
     ];
 }
@@ -57,7 +59,8 @@ impl fmt::Display for Rule {
             | Self::V7
             | Self::V9
             | Self::V10
-            | Self::V11 => fmt::Debug::fmt(self, out),
+            | Self::V11
+            | Self::V15 => fmt::Debug::fmt(self, out),
         }
     }
 }

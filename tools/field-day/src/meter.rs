@@ -48,6 +48,16 @@ pub(crate) struct Meter {
     pub(crate) breaks: Count,
     /// Location points the server took.
     pub(crate) points: Count,
+    /// Times a phone exchanged its refresh token on a line that drops.
+    pub(crate) refreshes: Count,
+    /// Those whose first answer was thrown away.
+    pub(crate) refreshes_lost: Count,
+    /// Those that went out many times at once.
+    pub(crate) refreshes_at_once: Count,
+    /// Those of them that got one and the same successor.
+    pub(crate) one_successor: Count,
+    /// Agents whose refresh was refused though nobody ended their login.
+    pub(crate) logged_out: Count,
 }
 
 /// How fast one endpoint was.
@@ -73,6 +83,11 @@ impl Meter {
             waits: Count::default(),
             breaks: Count::default(),
             points: Count::default(),
+            refreshes: Count::default(),
+            refreshes_lost: Count::default(),
+            refreshes_at_once: Count::default(),
+            one_successor: Count::default(),
+            logged_out: Count::default(),
         }
     }
 

@@ -14,6 +14,10 @@ pub struct Options {
     #[arg(long, value_name = "URL", env = "MILEPOST_URL")]
     pub url: String,
 
+    /// Where sent SMS can be read; a local emulator keeps them [default: /_ministack/sns/sms-messages beside the API]
+    #[arg(long, value_name = "URL", env = "MILEPOST_SMS_INBOX")]
+    pub sms_inbox: Option<String>,
+
     /// How many agents work, spread in turn over the operators
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=2_000))]
     pub agents: u32,
@@ -39,7 +43,7 @@ pub struct Options {
     )]
     pub partners: Vec<String>,
 
-    /// The password of every seeded login
+    /// The password of every seeded login that has one; agents log in with a code by SMS
     #[arg(
         long,
         value_name = "WORD",

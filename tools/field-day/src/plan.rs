@@ -179,17 +179,57 @@ const BATCHES: [Batch; 16] = [
     Batch::Late,
 ];
 
+/// How a phone exchanges its refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exchange {
+    /// On a line that does this to it.
+    On(Fate),
+    /// So many times at the same moment, as an app does whose parts know nothing of each other.
+    AtOnce(usize),
+}
+
+/// One exchange of a phone's refresh token.
+#[derive(Debug, Clone)]
+pub(crate) struct Renewal {
+    pub(crate) minute: u32,
+    pub(crate) exchange: Exchange,
+}
+
+/// What becomes of refreshes, dealt in turn so that even a short day has each of them.
+const EXCHANGES: [Exchange; 8] = [
+    Exchange::On(Fate::Unread),
+    Exchange::AtOnce(2),
+    Exchange::On(Fate::Clean),
+    Exchange::AtOnce(16),
+    Exchange::On(Fate::Half),
+    Exchange::On(Fate::Twice),
+    Exchange::On(Fate::Unread),
+    Exchange::On(Fate::Unsent),
+];
+
+/// The whole day comes from one address, which may send 600 requests a minute to routes that are open to all, and some
+/// refreshes go out sixteen times: so many
+/// are planned in all, and at least one an agent.
+const REFRESHES: u32 = 240;
+const MOST_REFRESHES_OF_AN_AGENT: u32 = 4;
+
 /// One agent's day.
 #[derive(Debug, Clone)]
 pub(crate) struct Officer {
     /// Place in the list of operators.
     pub(crate) operator: usize,
-    /// `agent001` is number 1.
+    /// Place among the operator's agents by their login, from 1.
     pub(crate) number: usize,
     pub(crate) stops: Vec<Stop>,
     pub(crate) pings: Vec<Ping>,
     /// When the agent looks at the list of visits.
     pub(crate) looks: Vec<u32>,
+    /// When the phone refreshes, and what the line does then.
+    pub(crate) renewals: Vec<Renewal>,
+    /// The agent mistypes the code in the morning.
+    pub(crate) is_clumsy: bool,
+    /// The agent loses the phone when the last visit is done.
+    pub(crate) loses_phone: bool,
 }
 
 /// The whole day of everybody.
@@ -227,12 +267,26 @@ impl Plan {
                 let first = u32::try_from(dice.below(90)).unwrap_or_default();
                 let mut looks = vec![Clockwork::OPEN + first];
                 looks.extend((0..options.stops / 4).map(|_| curve.minute(&mut dice)));
-                Officer { operator: place % operators, number: place / operators + 1, stops, pings, looks }
+                let number = place / operators + 1;
+                Officer {
+                    operator: place % operators,
+                    number,
+                    stops,
+                    pings,
+                    looks,
+                    renewals: Vec::new(),
+                    is_clumsy: number == 1,
+                    loses_phone: false,
+                }
             })
             .collect();
         for operator in 0..operators {
             plant(&mut officers, operator, &mut dice);
+            if let Some(last) = officers.iter_mut().rfind(|officer| officer.operator == operator) {
+                last.loses_phone = true;
+            }
         }
+        plan_renewals(options, &mut officers, &curve);
         Self { officers, curve }
     }
 
@@ -292,6 +346,22 @@ fn ping(batch: Batch, curve: &Curve, dice: &mut Dice) -> Ping {
         _ => dice.between(1, 20),
     };
     Ping { minute: curve.minute(dice), points: usize::try_from(points).unwrap_or(1), batch, seed: dice.next() }
+}
+
+/// When each phone refreshes, and what becomes of it. A request that nobody listens for is the last of a phone's day,
+/// because in so fast a day the next refresh would come while it may be under way.
+fn plan_renewals(options: &Options, officers: &mut [Officer], curve: &Curve) {
+    let mut dice = Dice::new(options.seed, 3);
+    let mut exchanges = EXCHANGES.iter().cycle().skip(dice.place(EXCHANGES.len()));
+    let of_each = (REFRESHES / options.agents.max(1)).clamp(1, MOST_REFRESHES_OF_AN_AGENT);
+    for (place, officer) in officers.iter_mut().enumerate() {
+        let drawn = (0..of_each).map(|_| curve.minute(&mut dice)).zip(&mut exchanges);
+        officer.renewals = drawn.map(|(minute, exchange)| Renewal { minute, exchange: *exchange }).collect();
+        officer.renewals.sort_by_key(|renewal| renewal.minute);
+        if let Some(last) = officer.renewals.last_mut().filter(|_| place % 3 == 0 && !officer.loses_phone) {
+            last.exchange = Exchange::On(Fate::Unheard);
+        }
+    }
 }
 
 /// Plants each mistake at least once an operator, at stops that fit and have none yet.
@@ -371,6 +441,36 @@ mod tests {
         let plan = drawn("1");
         let first: Vec<(usize, usize)> = plan.officers.iter().take(4).map(|one| (one.operator, one.number)).collect();
         assert_eq!(first, [(0, 1), (1, 1), (2, 1), (0, 2)]);
+    }
+
+    #[test]
+    fn every_phone_refreshes_and_every_fate_is_met_even_on_a_small_day() {
+        let small = ["field-day", "--url", "http://localhost", "--agents", "6", "--operators", "pennco,vishi"];
+        let plan = Plan::draw(&Options::parse_from(small), Weekday::Tuesday);
+        assert!(plan.officers.iter().all(|officer| officer.renewals.len() == 4));
+        let planned: Vec<Exchange> =
+            plan.officers.iter().flat_map(|officer| &officer.renewals).map(|renewal| renewal.exchange).collect();
+        for exchange in EXCHANGES.iter().chain(&[Exchange::On(Fate::Unheard)]) {
+            assert!(planned.contains(exchange), "{exchange:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_follows_a_refresh_that_nobody_listens_for() {
+        for officer in drawn("2").officers {
+            let before_the_last = officer.renewals.iter().rev().skip(1);
+            assert!(before_the_last.into_iter().all(|renewal| renewal.exchange != Exchange::On(Fate::Unheard)));
+        }
+    }
+
+    #[test]
+    fn one_agent_an_operator_is_clumsy_and_one_loses_the_phone() {
+        let plan = drawn("1");
+        for operator in 0..3 {
+            let of_it = || plan.officers.iter().filter(|officer| officer.operator == operator);
+            assert_eq!(of_it().filter(|officer| officer.is_clumsy).count(), 1);
+            assert_eq!(of_it().filter(|officer| officer.loses_phone).count(), 1);
+        }
     }
 
     #[test]

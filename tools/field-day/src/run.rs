@@ -13,6 +13,7 @@ use jiff::{Timestamp, civil::Date};
 use crate::{
     Options, Stopped, clock,
     findings::Findings,
+    inbox::Inbox,
     meter::Meter,
     sightings::Sightings,
     tally::{Counts, Tally},
@@ -29,6 +30,8 @@ pub(crate) struct Run<'a> {
     /// The business day.
     pub(crate) today: Date,
     pub(crate) wire: Wire,
+    /// Where the agents' SMS arrive.
+    pub(crate) inbox: Arc<Inbox>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) findings: Arc<Findings>,
     pub(crate) sightings: Sightings,
@@ -42,12 +45,15 @@ impl<'a> Run<'a> {
     pub(crate) fn new(options: &'a Options, today: Date) -> Result<Self, Stopped> {
         let (meter, findings) = (Arc::new(Meter::new()), Arc::new(Findings::default()));
         let began = clock::now();
+        let base = Base::parse(&options.url)?;
+        let inbox = options.sms_inbox.clone().unwrap_or_else(|| Inbox::of_the_emulator(&base));
         Ok(Self {
             options,
             id: run_id(began),
             began,
             today,
-            wire: Wire::new(Base::parse(&options.url)?, options.concurrency, meter.clone(), findings.clone()),
+            inbox: Arc::new(Inbox::at(&inbox, options.patience)),
+            wire: Wire::new(base, options.concurrency, meter.clone(), findings.clone()),
             meter,
             findings,
             sightings: Sightings::default(),

@@ -22,8 +22,47 @@ pub(crate) fn paise(amount_minor: i64) -> Value {
 pub(crate) struct Token {
     pub(crate) access_token: String,
     pub(crate) expires_in: u64,
-    pub(crate) refresh_token: String,
+    pub(crate) refresh_token: Option<String>,
+    pub(crate) device_id: Option<String>,
     pub(crate) principal: Principal,
+}
+
+/// Who a token says that it is for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) principal: Principal,
+    pub(crate) device_id: Option<String>,
+    pub(crate) client_id: Option<String>,
+}
+
+/// Somebody who can log in.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct User {
+    pub(crate) login: String,
+    pub(crate) name: String,
+    pub(crate) role: String,
+    pub(crate) subject: String,
+    pub(crate) status: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Device {
+    pub(crate) device_id: String,
+    pub(crate) name: String,
+    pub(crate) status: String,
+}
+
+/// A program with the secret that is shown once.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NewProgram {
+    pub(crate) client: Program,
+    pub(crate) client_secret: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Program {
+    pub(crate) client_id: String,
+    pub(crate) oauth_client_id: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
