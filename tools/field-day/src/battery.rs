@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    caller::Caller,
     crew,
     findings::Rule,
     progress::Progress,
@@ -34,11 +35,16 @@ pub(crate) fn fire(run: &Run, team: &Team, rounds: &Rounds, progress: &Progress)
         agent: agent.token(&run.wire),
     };
     let mut battery = doors(run, house, &tokens);
+    battery.extend(logins(agent, &tokens));
     battery.extend(bodies(run, &tokens, agent.region()));
     battery.extend(values(run, &tokens, agent.region(), &delivery, &payout));
     battery.extend(queries(run, &tokens, &delivery, agent.region()));
     battery.extend(points(run, &tokens, &agent.who.subject));
 
+    // A wrong password is reported for whoever has it and for nobody's name, where there is an operator to report it to.
+    for _ in ["the wrong password", "nobody's name"] {
+        run.tally.event(&house.operator, "session.refused");
+    }
     let stretch = progress.stretch("bad requests", battery.len());
     crew::each(run.options.concurrency, &battery, |bad| {
         try_one(run, bad);
@@ -137,6 +143,53 @@ fn doors(run: &Run, house: &House, tokens: &Tokens) -> Vec<Bad> {
             &[(403, "forbidden")],
         ),
         bad("no such route", Ask::get("gateway", "/nowhere").bearer(&tokens.desk), &[(403, ""), (404, "")]),
+    ]
+}
+
+/// Where codes, phones and tickets stand in for passwords.
+fn logins(agent: &Caller, tokens: &Tokens) -> Vec<Bad> {
+    let log_in = |body: Value| Ask::post("token-issue", "/auth/token", &body);
+    let credentials = &[(401, "invalid_credentials")];
+    vec![
+        bad(
+            "a code for who has no number",
+            Ask::post("otp-request", "/auth/otp", &json!({"username": "desk@pennco"})),
+            &[(422, "invalid")],
+        ),
+        bad(
+            "a password for a number",
+            log_in(json!({"grant_type": "password", "username": agent.username, "password": "a long password"})),
+            credentials,
+        ),
+        bad(
+            "a code without a challenge",
+            log_in(json!({"grant_type": "otp", "username": agent.username})),
+            credentials,
+        ),
+        bad(
+            "a program that nobody let in",
+            log_in(json!({"grant_type": "client_credentials", "client_id": "nonsense", "client_secret": "sec_x"})),
+            credentials,
+        ),
+        bad(
+            "a made-up ticket",
+            Ask::post(
+                "password-set",
+                "/auth/password",
+                &json!({"ticket": "pennco.nonsense", "password": "nine lives of a ledger"}),
+            ),
+            &[(422, "ticket_spent")],
+        ),
+        bad(
+            "an agent asks who is there",
+            Ask::get("user-list", "/users?limit=1").bearer(&tokens.agent),
+            &[(403, "forbidden")],
+        ),
+        bad(
+            "the desk lets a program in",
+            Ask::post("client-create", "/clients", &json!({})).key("desk").bearer(&tokens.desk),
+            &[(403, "forbidden")],
+        ),
     ]
 }
 

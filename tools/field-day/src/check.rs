@@ -28,8 +28,8 @@ pub(crate) struct Checked {
 }
 
 /// The activity counts of every operator before this run changes anything.
-pub(crate) fn activity_before(run: &Run, team: &Team) -> BTreeMap<String, Counts> {
-    team.houses.iter().map(|house| (house.operator.clone(), activity(run, house))).collect()
+pub(crate) fn activity_before(run: &Run, houses: &[House]) -> BTreeMap<String, Counts> {
+    houses.iter().map(|house| (house.operator.clone(), activity(run, house))).collect()
 }
 
 fn activity(run: &Run, house: &House) -> Counts {
@@ -320,11 +320,13 @@ fn file_differences(books: &Books, settled: &Settled) -> Vec<String> {
 /// V7: the activity counts grew by exactly what was accepted; the events may still be on their way, so it waits.
 fn events_are_counted_once(run: &Run, team: &Team) {
     let deadline = clock::tick() + std::time::Duration::from_secs(u64::from(run.options.patience.min(30)));
+    // Whoever was logged out wrongly asked for another code.
+    let slack = run.tally.unknown.get() + run.meter.logged_out.get();
     crew::each(run.options.concurrency, &team.houses, |house| {
         let before = run.baseline.get(&house.operator).cloned().unwrap_or_default();
         let expected = run.tally.expected(&house.operator);
         loop {
-            let differences = tally::differences(&expected, &before, &activity(run, house), run.tally.unknown.get());
+            let differences = tally::differences(&expected, &before, &activity(run, house), slack);
             if differences.is_empty() {
                 return;
             }

@@ -1,6 +1,6 @@
 //! The field hours: each agent looks at the list, walks, and settles with the borrower at the door.
 
-use std::thread;
+use std::{panic::resume_unwind, thread};
 
 use serde_json::{Value, json};
 
@@ -9,8 +9,10 @@ use crate::{
     clock::{self, Clockwork},
     command,
     findings::Rule,
-    plan::{Batch, Ending, Kind, Mistake, Officer, Ping, Plan},
+    lost::{self, Revoked},
+    plan::{Batch, Ending, Exchange, Kind, Mistake, Officer, Ping, Plan},
     progress::{Progress, Stretch},
+    renewals,
     rounds::{self, End, Round, Rounds, Visit},
     run::Run,
     shapes::{AccountPage, DeliveryItem, LocationBatch, Receipt, paise},
@@ -26,6 +28,7 @@ enum Next<'a> {
     Look,
     Walk(&'a Ping),
     Knock(usize),
+    Renew(Exchange),
 }
 
 /// Visits that others have, for agents who try the wrong door.
@@ -36,27 +39,33 @@ struct Door {
     operator: usize,
 }
 
-/// Lets every agent work the day, each in its own order, all at once, as busy as the hour is.
-pub(crate) fn work(run: &Run, team: &Team, plan: &Plan, rounds: &mut Rounds, progress: &Progress) {
+/// Lets every agent work the day, each in its own order, all at once, as busy as the hour is. Gives what was revoked.
+pub(crate) fn work(run: &Run, team: &Team, plan: &Plan, rounds: &mut Rounds, progress: &Progress) -> Vec<Revoked> {
     let doors: Vec<Door> = rounds
         .visits()
         .map(|visit| Door { delivery_id: visit.delivery_id.clone(), officer: visit.officer, operator: visit.operator })
         .collect();
-    let steps =
-        plan.officers.iter().map(|officer| officer.stops.len() + officer.pings.len() + officer.looks.len()).sum();
+    let steps_of =
+        |officer: &Officer| officer.stops.len() + officer.pings.len() + officer.looks.len() + officer.renewals.len();
+    let steps = plan.officers.iter().map(steps_of).sum();
     let stretch = progress.stretch("field", steps);
     let clockwork = Clockwork::start(run.options.speed);
     run.meter.field(Some(clockwork));
-    thread::scope(|scope| {
+    let revoked = thread::scope(|scope| {
+        let mut shifts = Vec::new();
         for (at, (officer, round)) in plan.officers.iter().zip(&mut rounds.officers).enumerate() {
             let Some((agent, house)) = team.agent(plan, at) else { continue };
             let (doors, stretch) = (&doors, &stretch);
-            scope.spawn(move || {
+            shifts.push(scope.spawn(move || {
                 Shift { run, agent, house, at, doors }.work(officer, round, clockwork, stretch);
-            });
+                if officer.loses_phone { lost::lose(run, house, agent) } else { None }
+            }));
         }
+        let ended = shifts.into_iter().map(|shift| shift.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.flatten().collect()
     });
     run.meter.field(None);
+    revoked
 }
 
 /// One agent at work.
@@ -73,6 +82,7 @@ impl Shift<'_> {
         let mut agenda: Vec<(u32, Next)> = officer.looks.iter().map(|minute| (*minute, Next::Look)).collect();
         agenda.extend(officer.pings.iter().map(|ping| (ping.minute, Next::Walk(ping))));
         agenda.extend(round.visits.iter().enumerate().map(|(index, visit)| (visit.stop.minute, Next::Knock(index))));
+        agenda.extend(officer.renewals.iter().map(|renewal| (renewal.minute, Next::Renew(renewal.exchange))));
         agenda.sort_by_key(|(minute, _)| *minute);
         for (minute, next) in agenda {
             clockwork.wait_for(minute);
@@ -81,6 +91,7 @@ impl Shift<'_> {
                 Next::Look => self.look(round),
                 Next::Walk(ping) => self.walk(ping, round),
                 Next::Knock(index) => self.knock(index, round),
+                Next::Renew(exchange) => renewals::renew(self.run, self.agent, exchange),
             }
             stretch.step();
         }

@@ -21,7 +21,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let named = |line: &&str| line.to_lowercase().starts_with(&format!("{name}:"));
         self.head.lines().find(named)?.split_once(':').map(|(_, value)| value.trim())
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::{
     caller::Caller,
-    findings::Rule,
     login::{self, Code, Denied, Granted, Means},
     phone::Phone,
     run::Run,
@@ -45,8 +44,7 @@ pub(crate) fn let_in(run: &Run, username: &str, phone: &Phone, hands: Hands) -> 
         granted => granted?,
     };
     if hands == Hands::Clumsy {
-        let right = refused(run, username, "a code that is used up", &bring(&code), "invalid_credentials");
-        run.findings.refused("a code that is used up", right);
+        guess(run, username, "a code that is used up", &bring(&code));
     }
     run.tally.event(&granted.who.operator, "device.enrolled");
     Ok(granted)
@@ -64,28 +62,16 @@ fn ask_for_code(run: &Run, username: &str) -> Result<Code, Denied> {
 /// What goes wrong before the code is typed in rightly: none of it lets anybody in, and none of it uses the code up.
 fn fumble(run: &Run, username: &str, phone: &Phone, code: &Code) {
     let bare = Ask { proof: None, ..login::by_code(&run.wire.base, username, code, phone) };
-    let right = refused(run, username, "a code without a phone's proof", &bare, "proof_required");
-    run.findings.refused("a code without a phone's proof", right);
+    login::must_be_refused(run, username, "a code without a phone's proof", &bare, "proof_required");
     let wrong = Code { digits: mistyped(&code.digits), ..code.clone() };
-    let wrong = login::by_code(&run.wire.base, username, &wrong, phone);
-    let right = refused(run, username, "a mistyped code", &wrong, "invalid_credentials");
-    run.findings.refused("a mistyped code", right);
+    guess(run, username, "a mistyped code", &login::by_code(&run.wire.base, username, &wrong, phone));
 }
 
-/// Sends what must be refused with 401 and that code, and counts the refusals that are reported.
-pub(crate) fn refused(run: &Run, username: &str, what: &str, ask: &Ask, wanted: &str) -> bool {
-    let denied = match login::grant(&run.wire, ask) {
-        Ok(_) => "granted".to_owned(),
-        Err(denied) if denied.is(wanted) => {
-            if denied.is("invalid_credentials") && !ask.is_a_refresh() {
-                run.tally.event(operator_of(username), "session.refused");
-            }
-            return true;
-        }
-        Err(denied) => denied.to_string(),
-    };
-    run.findings.add(Rule::V15, username, &format!("{what} must be 401 {wanted}, is {denied}"));
-    false
+/// A guess at a code, which is refused and reported.
+fn guess(run: &Run, username: &str, mistake: &'static str, ask: &Ask) {
+    if login::must_be_refused(run, username, mistake, ask, "invalid_credentials") {
+        run.tally.event(operator_of(username), "session.refused");
+    }
 }
 
 pub(crate) fn operator_of(username: &str) -> &str {
@@ -106,6 +92,7 @@ mod tests {
     use super::*;
     use crate::{
         double::{Double, Reply},
+        findings::Rule,
         phone::tests::read,
     };
 
@@ -118,7 +105,8 @@ mod tests {
         let order = std::sync::atomic::Ordering::SeqCst;
         Double::answering(move |request, _| {
             if request.head.starts_with("GET ") {
-                let sms = if asked.load(order) { json!([{"Message": "123459 is your Milepost code."}]) } else { json!([]) };
+                let sms =
+                    if asked.load(order) { json!([{"Message": "123459 is your Milepost code."}]) } else { json!([]) };
                 return Reply::json(200, &json!({"sms_messages": {"+919800000001": sms}}).to_string());
             }
             if request.head.contains("/auth/otp ") {
@@ -147,7 +135,8 @@ mod tests {
         assert_eq!(run.findings.violations(), []);
         assert!(run.findings.refusals().values().all(|planted| planted.planted == planted.refused));
         assert_eq!(run.findings.refusals().len(), 3);
-        let counted = ["otp.requested", "session.refused", "device.enrolled"].map(|event| run.tally.of("pennco", event));
+        let counted =
+            ["otp.requested", "session.refused", "device.enrolled"].map(|event| run.tally.of("pennco", event));
         assert_eq!(counted, [1, 2, 1]);
     }
 

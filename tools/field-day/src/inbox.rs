@@ -96,12 +96,11 @@ mod tests {
     const NUMBER: &str = "+919800000001";
 
     fn holding(codes: &[&str]) -> Reply {
-        let sent: Vec<String> =
-            codes.iter().map(|code| format!(r#"{{"Message":"{code} is your Milepost code.","Subject":null}}"#)).collect();
-        Reply::json(
-            200,
-            &format!(r#"{{"sms_messages":{{"{NUMBER}":[{}]}},"region":"ap-south-1"}}"#, sent.join(",")),
-        )
+        let sent: Vec<String> = codes
+            .iter()
+            .map(|code| format!(r#"{{"Message":"{code} is your Milepost code.","Subject":null}}"#))
+            .collect();
+        Reply::json(200, &format!(r#"{{"sms_messages":{{"{NUMBER}":[{}]}},"region":"ap-south-1"}}"#, sent.join(",")))
     }
 
     #[test]

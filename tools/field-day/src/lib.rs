@@ -1,9 +1,11 @@
 //! The simulated day: agents on patchy 4G work their stops over HTTP, the bank and the close follow, and a checker
-//! that sees nothing but the public API says whether the money, the receipts and the walls between operators held.
+//! that sees nothing but the public API says whether the money, the receipts, the logins and the walls between operators
+//! held.
 //!
-//! It is a client as an outsider would write it: no crate of Milepost, only `docs/API.md`.
+//! It is a client as an outsider would write it: no crate of Milepost, only `docs/API.md`, and the agents' SMS.
 //! The plan (who visits whom, for how much, when the line drops) is drawn from `--seed` by splitmix64, so the same seed
-//! is the same day; idempotency keys, references and bank lines carry a run id, so a second run on the same stack works.
+//! is the same day; idempotency keys, references and bank lines carry a run id and phones have keys of their own, so a
+//! second run on the same stack works.
 
 mod bank;
 mod battery;
@@ -19,16 +21,23 @@ mod day;
 mod dice;
 #[cfg(test)]
 mod double;
+mod enrol;
 mod exports;
 mod findings;
+mod inbox;
+mod login;
+mod lost;
 mod meter;
 mod morning;
 mod options;
 mod page;
 mod patchy;
+mod phone;
 mod plan;
 mod problem;
+mod programs;
 mod progress;
+mod renewals;
 mod report;
 mod rounds;
 mod run;
@@ -41,14 +50,16 @@ mod track;
 mod walls;
 mod wire;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread};
 
 pub use options::Options;
 
+use lost::Revoked;
 use plan::Plan;
 use progress::Progress;
 use report::Report;
 use run::Run;
+use team::Team;
 
 /// Why the day could not be run at all; what goes wrong during the day is a violation in the report instead.
 #[derive(Debug, thiserror::Error)]
@@ -62,13 +73,28 @@ pub enum Stopped {
         why: &'static str,
     },
     /// Somebody the day needs cannot log in.
-    #[error("{username} cannot log in: {why}; is the stack up and seeded, and the password right?")]
+    #[error(
+        "{username} cannot log in: {why}; is the stack up and seeded, the password right, and --sms-inbox its SMS?"
+    )]
     NoEntry {
         /// Who.
         username: String,
         /// What the token route said.
         why: String,
     },
+    /// More agents were asked for than there are.
+    #[error("{operator} has {found} agents and needs {wanted}: seed more, or ask for fewer with --agents")]
+    TooFewAgents {
+        /// Where.
+        operator: String,
+        /// How many there are.
+        found: usize,
+        /// How many the plan has.
+        wanted: usize,
+    },
+    /// A phone cannot make its key.
+    #[error("this machine has no random numbers for a phone's key")]
+    NoKey,
     /// The report cannot be written.
     #[error("cannot write {path}")]
     Report {
@@ -92,16 +118,21 @@ pub fn run(options: &Options) -> Result<usize, Stopped> {
     let progress = Progress::new();
 
     let mut run = Run::new(options, today)?;
-    let team = team::log_in(&run, &plan, &progress)?;
-    run.baseline = check::activity_before(&run, &team);
+    let houses = team::log_in(&run, &progress)?;
+    run.baseline = check::activity_before(&run, &houses);
+    let team = team::complete(&run, houses, &plan, &progress)?;
 
     let mut rounds = morning::prepare(&run, &team, &plan, &progress);
-    day::work(&run, &team, &plan, &mut rounds, &progress);
+    let revoked = day::work(&run, &team, &plan, &mut rounds, &progress);
     let statement = bank::reconcile(&run, &team, &mut rounds, &progress);
     let closing = close::request(&run, &team, &progress);
     battery::fire(&run, &team, &rounds, &progress);
     walls::probe(&run, &team, &rounds, &closing, &progress);
-    let closed = close::settle(&run, &team, closing, &progress);
+    let closed = thread::scope(|scope| {
+        // Files are not built before half a minute has passed, and revocations take as long to be heard everywhere.
+        scope.spawn(|| evening(&run, &team, &plan, revoked));
+        close::settle(&run, &team, closing, &progress)
+    });
     let exports = exports::take(&run, &team, &rounds, &progress);
     let books = check::everything(&run, &team, &plan, &rounds, &closed, &progress);
 
@@ -114,6 +145,13 @@ pub fn run(options: &Options) -> Result<usize, Stopped> {
     }
     progress.say(&format!("report: {}", options.report.display()));
     Ok(report.violations.len())
+}
+
+/// Who was not logged out is in, and what was revoked, or gave itself away, is out.
+fn evening(run: &Run, team: &Team, plan: &Plan, mut revoked: Vec<Revoked>) {
+    revoked.extend(lost::come_back(run, team, plan));
+    renewals::must_still_be_in(run, &team.still_in(plan));
+    lost::must_be_refused_everywhere(run, &revoked);
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Stopped> {

@@ -13,6 +13,7 @@ use crate::{
     findings::Rule,
     inbox::Inbox,
     phone::{Phone, nonce_of},
+    run::Run,
     shapes::{Principal, Token},
     wire::{Ask, Base, Broken, Heard, Wire},
 };
@@ -159,6 +160,21 @@ pub(crate) fn grant(wire: &Wire, ask: &Ask) -> Result<Granted, Denied> {
     })
 }
 
+/// Sends what must be refused with 401 and that code: a planted mistake. Whether it was.
+pub(crate) fn must_be_refused(run: &Run, username: &str, mistake: &'static str, ask: &Ask, wanted: &str) -> bool {
+    let denied = match grant(&run.wire, ask) {
+        Ok(_) => "granted".to_owned(),
+        Err(denied) if denied.is(wanted) => {
+            run.findings.refused(mistake, true);
+            return true;
+        }
+        Err(denied) => denied.to_string(),
+    };
+    run.findings.add(Rule::V15, username, &format!("{mistake} must be 401 {wanted}, is {denied}"));
+    run.findings.refused(mistake, false);
+    false
+}
+
 /// A login that lasts.
 #[derive(Debug)]
 pub(crate) struct Login {
@@ -271,20 +287,19 @@ mod tests {
     use crate::{
         double::{Double, Reply},
         phone::tests::read,
-        run::Run,
     };
 
     #[test]
     fn a_code_and_a_refresh_token_go_with_the_phones_proof_and_a_password_without() {
-        let base = Base::parse("http://localhost/stage").unwrap();
+        let base = Base::parse("http://localhost:4566/stage").unwrap();
         let phone = Phone::new("phone").unwrap();
         let code = Code { challenge_id: "otp_1".to_owned(), digits: "123456".to_owned(), broke_before: false };
         let brought = by_code(&base, "+919800000001@pennco", &code, &phone);
         let (claims, key) = read(&brought.proof.unwrap()).unwrap();
-        assert_eq!((claims["htu"].as_str(), claims["nonce"].as_str()), (
-            Some("http://localhost/stage/api/v1/auth/token"),
-            Some("otp_1")
-        ));
+        assert_eq!(
+            (claims["htu"].as_str(), claims["nonce"].as_str()),
+            (Some("http://localhost:4566/stage/api/v1/auth/token"), Some("otp_1"))
+        );
         let refreshed = by_refresh(&base, "abc", Some(&phone));
         let (claims, same_key) = read(&refreshed.proof.unwrap()).unwrap();
         assert_eq!((claims["nonce"].as_str(), same_key), (Some(nonce_of("abc").as_str()), key));

@@ -32,7 +32,7 @@ pub(crate) fn render(report: &Report) -> String {
 }
 
 fn head(report: &Report) -> String {
-    let network = &report.network;
+    let (network, logins) = (&report.network, &report.logins);
     let balanced = report.trial_balances.values().flat_map(std::collections::BTreeMap::values).all(|sum| *sum == 0);
     let rate = u64::try_from(report.requests).unwrap_or_default() / report.took_seconds.max(1);
     let facts = [
@@ -45,6 +45,14 @@ fn head(report: &Report) -> String {
         ("Answers lost on the way", network.lost_after.to_string()),
         ("Replays answered", network.replays_answered.to_string()),
         ("Waits asked for", network.waits_asked_for.to_string()),
+        ("Refreshes", logins.refreshes.to_string()),
+        ("Refresh answers lost", logins.refreshes_whose_answer_was_lost.to_string()),
+        (
+            "Parallel refreshes, one successor",
+            format!("{} of {}", logins.parallel_refreshes_with_one_successor, logins.parallel_refreshes),
+        ),
+        ("Agents logged out wrongly", logins.agents_logged_out_wrongly.to_string()),
+        ("Phones enrolled, revoked", format!("{}, {}", logins.phones_enrolled, logins.phones_revoked)),
         ("Location points", network.points_accepted.to_string()),
         ("Accounts, entries read", format!("{}, {}", report.accounts, report.entries)),
         ("Trial balance", if balanced { "zero".to_owned() } else { "not zero".to_owned() }),
@@ -374,6 +382,13 @@ mod tests {
             assert_eq!(first, None, "{outside}");
         }
         assert!(page.contains("prefers-color-scheme:dark"));
+    }
+
+    #[test]
+    fn the_page_says_how_the_logins_lasted() {
+        let page = render(&small(&[]));
+        assert!(page.contains("<dt>Agents logged out wrongly</dt><dd>0</dd>"));
+        assert!(page.contains("<dt>Parallel refreshes, one successor</dt><dd>2 of 2</dd>"));
     }
 
     #[test]

@@ -208,8 +208,7 @@ const EXCHANGES: [Exchange; 8] = [
 ];
 
 /// The whole day comes from one address, which may send 600 requests a minute to routes that are open to all, and some
-/// refreshes go out sixteen times: so many
-/// are planned in all, and at least one an agent.
+/// refreshes go out sixteen times: so many are planned in all, and at least one an agent.
 const REFRESHES: u32 = 240;
 const MOST_REFRESHES_OF_AN_AGENT: u32 = 4;
 

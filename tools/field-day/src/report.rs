@@ -36,6 +36,7 @@ pub(crate) struct Report {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) statuses: BTreeMap<u16, u64>,
     pub(crate) network: Network,
+    pub(crate) logins: Logins,
     /// Requests per quarter hour of the simulated day, from 08:00.
     pub(crate) quarters: Vec<u64>,
     /// The density the plan was drawn from, per half hour from 08:00.
@@ -73,6 +74,18 @@ pub(crate) struct Network {
     pub(crate) waits_asked_for: u64,
     pub(crate) unplanned_breaks: u64,
     pub(crate) points_accepted: u64,
+}
+
+/// How the agents' logins lasted.
+#[derive(Debug, Serialize)]
+pub(crate) struct Logins {
+    pub(crate) phones_enrolled: u64,
+    pub(crate) phones_revoked: u64,
+    pub(crate) refreshes: u64,
+    pub(crate) refreshes_whose_answer_was_lost: u64,
+    pub(crate) parallel_refreshes: u64,
+    pub(crate) parallel_refreshes_with_one_successor: u64,
+    pub(crate) agents_logged_out_wrongly: u64,
 }
 
 /// What changed hands at the doors.
@@ -195,6 +208,7 @@ impl Report {
                 unplanned_breaks: run.meter.breaks.get(),
                 points_accepted: run.meter.points.get(),
             },
+            logins: logins(run),
             quarters: run.meter.quarters(),
             curve: plan.curve.halves().iter().map(|(weight, _)| *weight).collect(),
             cash: cash(rounds),
@@ -284,6 +298,14 @@ impl Report {
         line(format!("replays answered              {}", network.replays_answered));
         line(format!("waits asked for, breaks       {}, {}", network.waits_asked_for, network.unplanned_breaks));
         line(format!("location points accepted      {}", network.points_accepted));
+        let logins = &self.logins;
+        line(format!("phones enrolled, revoked      {}, {}", logins.phones_enrolled, logins.phones_revoked));
+        line(format!("refreshes, answers lost       {}, {}", logins.refreshes, logins.refreshes_whose_answer_was_lost));
+        line(format!(
+            "parallel, with one successor  {}, {}",
+            logins.parallel_refreshes, logins.parallel_refreshes_with_one_successor
+        ));
+        line(format!("agents logged out wrongly     {}", logins.agents_logged_out_wrongly));
         line(format!("visits confirmed, failed      {}, {}", self.cash.confirmed, self.cash.failed));
         line(format!("cash collected                {}", rupees(self.cash.collected_minor)));
         line(format!("cash disbursed                {}", rupees(self.cash.disbursed_minor)));
@@ -334,6 +356,19 @@ impl Report {
         }
         line(self.verdict());
         out
+    }
+}
+
+fn logins(run: &Run) -> Logins {
+    let all = |event| run.options.operators.iter().map(|operator| run.tally.of(operator, event)).sum();
+    Logins {
+        phones_enrolled: all("device.enrolled"),
+        phones_revoked: all("device.revoked"),
+        refreshes: run.meter.refreshes.get(),
+        refreshes_whose_answer_was_lost: run.meter.refreshes_lost.get(),
+        parallel_refreshes: run.meter.refreshes_at_once.get(),
+        parallel_refreshes_with_one_successor: run.meter.one_successor.get(),
+        agents_logged_out_wrongly: run.meter.logged_out.get(),
     }
 }
 
@@ -461,6 +496,15 @@ pub(crate) mod tests {
                 unplanned_breaks: 0,
                 points_accepted: 4,
             },
+            logins: Logins {
+                phones_enrolled: 2,
+                phones_revoked: 1,
+                refreshes: 8,
+                refreshes_whose_answer_was_lost: 3,
+                parallel_refreshes: 2,
+                parallel_refreshes_with_one_successor: 2,
+                agents_logged_out_wrongly: 0,
+            },
             quarters: vec![1, 5, 2],
             curve: vec![4, 8, 12],
             cash: Cash { confirmed: 1, failed: 1, collected_minor: 150_000, disbursed_minor: 0 },
@@ -496,6 +540,14 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_terminal_says_how_the_logins_lasted() {
+        let text = small(&[]).text();
+        assert!(text.contains("refreshes, answers lost       8, 3\n"), "{text}");
+        assert!(text.contains("parallel, with one successor  2, 2\n"), "{text}");
+        assert!(text.contains("agents logged out wrongly     0\n"), "{text}");
+    }
+
+    #[test]
     fn milliseconds_are_rounded_to_a_tenth() {
         assert_eq!([52_000, 120_449, 120_450, 0].map(millis), ["52.0", "120.4", "120.5", "0.0"]);
     }
@@ -504,5 +556,6 @@ pub(crate) mod tests {
     fn machines_get_the_same_numbers() {
         let read: serde_json::Value = serde_json::from_str(&small(&[]).json()).unwrap();
         assert_eq!(read.pointer("/network/lost_after"), Some(&serde_json::json!(2)));
+        assert_eq!(read.pointer("/logins/agents_logged_out_wrongly"), Some(&serde_json::json!(0)));
     }
 }

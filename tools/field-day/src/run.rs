@@ -89,8 +89,14 @@ fn run_id(began: Timestamp) -> String {
 impl Run<'static> {
     /// A run for tests, against that address.
     pub(crate) fn towards(url: &str) -> Self {
+        Self::with_inbox(url, url)
+    }
+
+    /// The same, with SMS that are read somewhere else.
+    pub(crate) fn with_inbox(url: &str, inbox: &str) -> Self {
         use clap::Parser;
-        let options = Box::leak(Box::new(Options::parse_from(["field-day", "--url", url])));
+        let words = ["field-day", "--url", url, "--sms-inbox", inbox, "--patience", "5"];
+        let options = Box::leak(Box::new(Options::parse_from(words)));
         Self::new(options, Date::constant(2026, 11, 21)).unwrap()
     }
 }

@@ -120,6 +120,15 @@ fn over_the_wall(
             Ask::post("delivery-assign", &format!("{}/assign", own.path()), &json!({"agent_id": id})).key(&key())
         });
     }
+    alike(run, &house.admin, Rule::V11, id, &unlike(id), |id| {
+        Ask::get("device-list", &format!("/devices?agent_id={id}"))
+    });
+    let phone = theirs.login().held().device_id.clone();
+    if let Some(id) = phone.as_deref() {
+        as_unknown(run, &house.admin, Rule::V11, id, |id| {
+            Ask::post("device-revoke", &format!("/devices/{id}/revoke"), &json!({})).key(&key())
+        });
+    }
     alike(run, &house.admin, Rule::V11, &neighbour.operator, "nobody", |operator| {
         Ask::get("account-get", &format!("/accounts/vault.{operator}"))
     });

@@ -439,7 +439,10 @@ mod tests {
     fn the_request_carries_its_key_its_token_and_its_prefix() {
         let double = Double::answering(|request, _| Reply::json(200, &request.head));
         let (wire, _, _) = wire(&double);
-        let ask = Ask::post("delivery-create", "/deliveries", &serde_json::json!({"a": 1})).key("k-1").bearer("t-1").proof("p-1");
+        let ask = Ask::post("delivery-create", "/deliveries", &serde_json::json!({"a": 1}))
+            .key("k-1")
+            .bearer("t-1")
+            .proof("p-1");
         let head = String::from_utf8(wire.once(&ask).unwrap().body).unwrap().to_lowercase();
         assert!(head.starts_with("post /stage/api/v1/deliveries http/1.1"), "{head}");
         assert!(head.contains("idempotency-key: k-1") && head.contains("authorization: bearer t-1"), "{head}");

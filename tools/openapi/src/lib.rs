@@ -127,29 +127,22 @@ impl Document {
         operation.insert("operationId".to_owned(), json!(route.function));
         operation.insert("parameters".to_owned(), Value::Array(parameters(route, query)));
         if !matches!(route.method, "GET" | "DELETE") {
-            let schema = self.schema::<B>()?;
-            let mut content = json!({"application/json": {"schema": schema}});
-            if route.kind == Kind::Token {
-                content["application/x-www-form-urlencoded"] = json!({"schema": schema});
-            }
+            let schema = json!({"schema": self.schema::<B>()?});
+            let forms = if route.kind == Kind::Token { &["application/x-www-form-urlencoded"][..] } else { &[] };
+            let kinds = ["application/json"].iter().chain(forms);
+            let content: Value = kinds.map(|kind| ((*kind).to_owned(), schema.clone())).collect();
             let is_required = B::name() != Nothing::name();
             operation.insert("requestBody".to_owned(), json!({"required": is_required, "content": content}));
         }
-        let mut answer =
-            json!({"description": "done", "content": {"application/json": {"schema": self.schema::<T>()?}}});
-        if route.kind.is_keyed() || (route.kind.is_open() && route.method != "GET") {
-            answer["headers"] = headers(&["RateLimit", "RateLimit-Policy"]);
-        }
+        let is_counted = route.kind.is_keyed() || (route.kind.is_open() && route.method != "GET");
+        let left = if is_counted { &["RateLimit", "RateLimit-Policy"][..] } else { &[] };
+        let answer = response("done", left, "application/json", &self.schema::<T>()?);
         let mut responses = Map::from_iter([(status.to_string(), answer)]);
         let of_edits = if route.kind == Kind::Edit { &REFUSALS_OF_EDITS[..] } else { &[] };
+        let problem = json!({"$ref": "#/components/schemas/Problem"});
         for (status, words) in REFUSALS.iter().chain(of_edits) {
-            let schema = json!({"$ref": "#/components/schemas/Problem"});
-            let mut problem =
-                json!({"description": words, "content": {"application/problem+json": {"schema": schema}}});
-            if *status == "429" {
-                problem["headers"] = headers(&["RateLimit", "RateLimit-Policy", "Retry-After"]);
-            }
-            responses.insert((*status).to_owned(), problem);
+            let left = if *status == "429" { &["RateLimit", "RateLimit-Policy", "Retry-After"][..] } else { &[] };
+            responses.insert((*status).to_owned(), response(words, left, "application/problem+json", &problem));
         }
         operation.insert("responses".to_owned(), Value::Object(responses));
         operation.insert("security".to_owned(), security(route));
@@ -216,9 +209,15 @@ fn text_header(description: &str) -> Value {
     json!({"description": description, "schema": {"type": "string"}})
 }
 
-/// Headers of an answer, each by reference.
-fn headers(names: &[&str]) -> Value {
-    names.iter().map(|name| ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))).collect()
+/// An answer of one media type, with headers by reference.
+fn response(words: &str, headers: &[&str], kind: &str, schema: &Value) -> Value {
+    let content = Map::from_iter([(kind.to_owned(), json!({"schema": schema}))]);
+    if headers.is_empty() {
+        return json!({"description": words, "content": content});
+    }
+    let reference = |name: &&str| ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{name}")}));
+    let headers: Value = headers.iter().map(reference).collect();
+    json!({"description": words, "headers": headers, "content": content})
 }
 
 /// What a route asks for to know who calls: nothing, a token, or the console's cookie, which agents have none of.

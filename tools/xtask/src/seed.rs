@@ -1,7 +1,8 @@
 //! Fills a stack with what a field day needs: keys, three operators, their lenders, desks and agents.
 //!
 //! Everything is written on the condition that it is not there yet, so a second run adds what is missing and changes
-//! nothing. Everybody gets the same password: this is for a laptop, and speaks only to a local stack.
+//! nothing. Everybody but the agents gets the same password, agents get a number: this is for a laptop, and speaks only to
+//! a local stack.
 
 use crate::{
     stack::{self, Stack},
@@ -12,10 +13,17 @@ use aws_lc_rs::rand;
 use aws_sdk_dynamodb::config::Credentials;
 use clap::Args;
 use domain::{
-    AgentId, Currency, Failed, Money, OperatorName, Timestamp, UserId, access::Role, operator::Operator, operator::User,
+    AgentId, Currency, Failed, Money, OperatorName, Timestamp, UserId,
+    access::Role,
+    operator::Operator,
+    user::{KeptUser, User, UserStatus},
 };
-use edge::{credentials::hash_password, token::generate_key_pair};
-use store::{CursorKey, Directory, NewAgent, PublicKey, Table, TableNames};
+use edge::{
+    credentials::hash_password,
+    keys::{KeyRotation, SigningKeys},
+    token::Realm,
+};
+use store::{Directory, NewAgent, Table, TableNames};
 
 /// What `seed` may be told.
 #[derive(Debug, Clone, Args)]
@@ -26,7 +34,7 @@ pub struct Seed {
     /// Agents an operator gets.
     #[arg(long, default_value_t = 20)]
     pub agents: u32,
-    /// The password that everybody gets.
+    /// The password that everybody gets but the agents, who have none.
     #[arg(long, env = "MILEPOST_PASSWORD", default_value = PASSWORD)]
     pub password: String,
 }
@@ -73,9 +81,11 @@ impl Seed {
         drop(step);
         Ok(OPERATORS
             .iter()
-            .map(|(operator, _)| {
+            .enumerate()
+            .map(|(index, (operator, _))| {
                 let last = self.agents;
-                format!("{operator}: desk@{operator}, settlement@{operator}, admin@{operator}, bfil@{operator}, … agent001@{operator} to agent{last:03}@{operator}")
+                let (first, last) = (phone(index, 1), phone(index, last));
+                format!("{operator}: desk@{operator}, settlement@{operator}, admin@{operator}, bfil@{operator}, … by password; {first}@{operator} to {last}@{operator} by a code")
             })
             .collect())
     }
@@ -95,8 +105,12 @@ impl Seed {
         };
         let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
         let directory = Directory::new(Table::new(aws_sdk_dynamodb::Client::new(&config), tables));
-        keys(&aws_sdk_secretsmanager::Client::new(&config), &directory, &stack.signing_secret, now).await?;
-        for (name, regions) in OPERATORS {
+        // The keys as the first tick of key-rotate would make them.
+        let secrets = aws_sdk_secretsmanager::Client::new(&config);
+        let realm = Realm { issuer: String::new(), audience: String::new() };
+        let keys = SigningKeys::new(secrets, stack.signing_secret.clone(), realm);
+        KeyRotation::new(keys, directory.clone()).rotate(now).await?;
+        for (index, (name, regions)) in OPERATORS.iter().enumerate() {
             let operator = Operator {
                 operator: name.parse().map_err(Failed::fault)?,
                 zone: ZONE.to_owned(),
@@ -112,18 +126,18 @@ impl Seed {
             let mut salt = [0_u8; 16];
             rand::fill(&mut salt).map_err(Failed::fault)?;
             let password_hash = hash_password(&self.password, &salt)?;
-            desks(&directory, &operator, &password_hash, &mut done).await?;
-            self.crew(&directory, &operator, &password_hash, now, &mut done).await?;
+            desks(&directory, &operator, &password_hash, now, &mut done).await?;
+            self.crew(&directory, &operator, index, now, &mut done).await?;
         }
         Ok(())
     }
 
-    /// The agents, spread over the regions, with their opening cash.
+    /// The agents, spread over the regions, with their opening cash and a number each, where codes are sent.
     async fn crew(
         &self,
         directory: &Directory,
         operator: &Operator,
-        password_hash: &str,
+        index: usize,
         now: Timestamp,
         done: &mut impl FnMut(),
     ) -> Result<(), Failed> {
@@ -138,43 +152,39 @@ impl Seed {
                 currency: CURRENCY,
             };
             directory.create_agent(&operator.operator, &agent, Money::new(FLOAT_MINOR, CURRENCY), now).await?;
-            let user = User {
-                login,
-                password_hash: password_hash.to_owned(),
-                role: Role::Agent,
-                subject: agent_id.to_string(),
-                regions: vec![region.clone()],
-                disabled: false,
-            };
-            directory.create_user(&operator.operator, &user).await?;
+            let mut user = user(&operator.operator, &phone(index, number), &agent.name, Role::Agent, now);
+            user.user.subject = agent_id.to_string();
+            user.user.regions = vec![region.clone()];
+            directory.create_user(&operator.operator, &user, now).await?;
             done();
         }
         Ok(())
     }
 }
 
-/// A key pair for tokens and a key for cursors, unless there are some.
-async fn keys(
-    secrets: &aws_sdk_secretsmanager::Client,
-    directory: &Directory,
-    signing_secret: &str,
-    now: Timestamp,
-) -> Result<(), Failed> {
-    let kept = secrets.get_secret_value().secret_id(signing_secret).send().await;
-    let held = kept.ok().and_then(|kept| kept.secret_string().map(str::to_owned));
-    let holds_key = held.is_some_and(|text| serde_json::from_str::<edge::token::SigningSecret>(&text).is_ok());
-    if !holds_key {
-        let kid = format!("key-{}", now.as_seconds());
-        let (secret, public): (_, PublicKey) = generate_key_pair(&kid)?;
-        // The public half first: a token must never be signed by a key that nobody knows.
-        directory.publish(&public).await?;
-        let text = serde_json::to_string(&secret).map_err(Failed::fault)?;
-        let put = secrets.put_secret_value().secret_id(signing_secret).secret_string(text);
-        put.send().await.map_err(|error| Failed::Later(Box::new(error)))?;
-    }
-    let mut cursor_key = vec![0_u8; 32];
-    rand::fill(&mut cursor_key).map_err(Failed::fault)?;
-    directory.keep_cursor_key(&CursorKey::new(cursor_key)?).await
+/// An agent's number: no carrier has given it to anybody, and the same agent has the same one on every stack.
+fn phone(operator: usize, number: u32) -> String {
+    format!("+9198{operator:02}{number:06}")
+}
+
+/// Somebody who can log in.
+fn user(operator: &OperatorName, login: &str, name: &str, role: Role, at: Timestamp) -> KeptUser {
+    let user_id = UserId::mint(Timestamp::EPOCH, &[operator.as_str().as_bytes(), login.as_bytes()]);
+    let user = User {
+        subject: user_id.to_string(),
+        user_id,
+        login: login.to_owned(),
+        name: name.to_owned(),
+        email: (role != Role::Agent).then(|| format!("{login}@{operator}.example")),
+        role,
+        regions: vec![],
+        status: UserStatus::Active,
+        has_totp: false,
+        version: 1,
+        created_at: at,
+        updated_at: at,
+    };
+    KeptUser { user, password_hash: None, second_factor: None, logins_from: Timestamp::EPOCH }
 }
 
 /// The desks and the partners' logins.
@@ -182,20 +192,22 @@ async fn desks(
     directory: &Directory,
     operator: &Operator,
     password_hash: &str,
+    now: Timestamp,
     done: &mut impl FnMut(),
 ) -> Result<(), Failed> {
     let name = &operator.operator;
-    let desk = |login: &str, role| {
-        let id = UserId::mint(Timestamp::EPOCH, &[name.as_str().as_bytes(), login.as_bytes()]);
-        (login.to_owned(), role, id.to_string())
-    };
-    let mut users: Vec<_> = DESKS.iter().map(|(login, role)| desk(login, *role)).collect();
-    users.extend(PARTNERS.iter().map(|partner| ((*partner).to_owned(), Role::Partner, (*partner).to_owned())));
-    for (login, role, subject) in users {
-        let regions = if role == Role::Staff { operator.regions.clone() } else { vec![] };
-        let password_hash = password_hash.to_owned();
-        let user = User { login, password_hash, role, subject, regions, disabled: false };
-        directory.create_user(name, &user).await?;
+    let desks = DESKS.iter().map(|(login, role)| (*login, *role));
+    let partners = PARTNERS.iter().map(|partner| (*partner, Role::Partner));
+    for (login, role) in desks.chain(partners) {
+        let mut user = user(name, login, &format!("The {login} login"), role, now);
+        user.password_hash = Some(password_hash.to_owned());
+        if role == Role::Staff {
+            user.user.regions.clone_from(&operator.regions);
+        }
+        if role == Role::Partner {
+            login.clone_into(&mut user.user.subject);
+        }
+        directory.create_user(name, &user, now).await?;
         done();
     }
     Ok(())

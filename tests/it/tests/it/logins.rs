@@ -316,9 +316,7 @@ pub(crate) async fn set_password(world: &World, seconds: i64, ticket: &str, pass
 
 /// The six digits that an authenticator app shows for a secret, so many seconds from now.
 pub(crate) fn totp_at(secret: &str, seconds: i64) -> String {
-    let secret = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
-    let totp = TOTP::new(Algorithm::SHA1, 6, 0, 30, secret).unwrap();
-    totp.generate((moment(seconds) / 1000).unsigned_abs())
+    totp_code(secret, domain::Timestamp::from_millis(moment(seconds)))
 }
 
 /// Asks for a second factor: its secret.

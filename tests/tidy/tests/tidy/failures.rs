@@ -30,6 +30,12 @@ fn samples() -> Vec<Failed> {
         Refusal::AmountDiffers { expected_minor: 0, currency: text() },
         Refusal::AmountExceedsDue { due_minor: 0, currency: text() },
         Refusal::AgentNotInRegion { region: text() },
+        Refusal::OwnRights,
+        Refusal::LastAdmin,
+        Refusal::LoginTaken,
+        Refusal::TicketSpent,
+        Refusal::TotpEnrolled,
+        Refusal::TotpMismatch,
     ]
     .into_iter()
     .map(Failed::from)
@@ -38,6 +44,8 @@ fn samples() -> Vec<Failed> {
         Failed::Invalid(vec![]),
         Failed::Unauthenticated { code: "unauthenticated" },
         Failed::Unauthenticated { code: "invalid_credentials" },
+        Failed::Unauthenticated { code: "totp_required" },
+        Failed::Unauthenticated { code: "proof_required" },
         Failed::Forbidden,
         Failed::Unknown,
         Failed::TooLarge { limit_bytes: 0 },
@@ -45,7 +53,11 @@ fn samples() -> Vec<Failed> {
         Failed::KeyReused { pointers: vec![] },
         Failed::Moved,
         Failed::InProgress,
-        Failed::Limited { retry_after_seconds: 1 },
+        Failed::OutOfScope { scope: text() },
+        Failed::CrossSite,
+        Failed::VersionNotNamed,
+        Failed::VersionPassed,
+        Failed::Limited(domain::throttle::Allowance::default()),
         Failed::Later("".into()),
         Failed::fault(""),
     ]);

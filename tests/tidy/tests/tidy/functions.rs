@@ -176,11 +176,12 @@ fn is_row_of(route: &Route, row: &[String]) -> bool {
     let [_, path, roles, command] = row else { return false };
     let said: BTreeSet<&str> =
         roles.split(',').filter_map(|role| role.split_whitespace().next()).filter(|role| *role != "anyone").collect();
-    let named: Vec<String> = route.roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect();
+    let named: Vec<String> = route.roles().iter().map(|role| format!("{role:?}").to_lowercase()).collect();
     let kind = match route.kind {
-        Kind::Public => "no",
+        Kind::Public | Kind::Token => "no",
         Kind::Query | Kind::List => "",
         Kind::Command => "yes",
+        Kind::Edit => "yes, with If-Match",
         Kind::NaturalCommand => "natural key",
     };
     let admitted: BTreeSet<&str> = named.iter().map(String::as_str).collect();
