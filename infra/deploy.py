@@ -98,11 +98,6 @@ def uploaded(aws, key, body):
 
 def package(aws, template):
     """The template with local paths replaced by uploaded ones, as `sam package` would."""
-    if ARTIFACTS not in [bucket["Name"] for bucket in aws.files.list_buckets()["Buckets"]]:
-        aws.files.create_bucket(
-            Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": aws.files.meta.region_name}
-        )
-
     def code(name):
         body = packed(name)
         return name, uploaded(aws, f"{name}/{hashlib.sha256(body).hexdigest()}.zip", body)
@@ -147,11 +142,13 @@ def deployed(aws, name, body, parameters):
     """Brings the stack to the template through one change set, and gives its outputs."""
     before = stack(aws, name)
     change = f"at-{time.time_ns()}"
+    # A template of this size is not taken as it is (51,200 bytes), only from a bucket.
+    place = uploaded(aws, f"{name}/{hashlib.sha256(body.encode()).hexdigest()}.yaml", body.encode())
     aws.cloudformation.create_change_set(
         StackName=name,
         ChangeSetName=change,
         ChangeSetType="UPDATE" if before and before["StackStatus"] in DONE else "CREATE",
-        TemplateBody=body,
+        TemplateURL=f"{aws.endpoint}/{place.removeprefix('s3://')}",
         Capabilities=CAPABILITIES,
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     )
@@ -225,6 +222,10 @@ def functions(aws, name, template):
 def everything(aws, data, app):
     """Both stacks, and what they are called."""
     (data_name, data_parameters), (app_name, app_parameters) = data, app
+    if ARTIFACTS not in [bucket["Name"] for bucket in aws.files.list_buckets()["Buckets"]]:
+        aws.files.create_bucket(
+            Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": aws.files.meta.region_name}
+        )
     say("data stack: tables, bucket, secret")
     kept = deployed(aws, data_name, (INFRA / "data.yaml").read_text(), data_parameters)
     template = (INFRA / "template.yaml").read_text()

@@ -35,7 +35,7 @@ pub(crate) fn fire(run: &Run, team: &Team, rounds: &Rounds, progress: &Progress)
         agent: agent.token(&run.wire),
     };
     let mut battery = doors(run, house, &tokens);
-    battery.extend(logins(agent, &tokens));
+    battery.extend(logins(run, house, agent, &tokens));
     battery.extend(bodies(run, &tokens, agent.region()));
     battery.extend(values(run, &tokens, agent.region(), &delivery, &payout));
     battery.extend(queries(run, &tokens, &delivery, agent.region()));
@@ -147,13 +147,13 @@ fn doors(run: &Run, house: &House, tokens: &Tokens) -> Vec<Bad> {
 }
 
 /// Where codes, phones and tickets stand in for passwords.
-fn logins(agent: &Caller, tokens: &Tokens) -> Vec<Bad> {
+fn logins(run: &Run, house: &House, agent: &Caller, tokens: &Tokens) -> Vec<Bad> {
     let log_in = |body: Value| Ask::post("token-issue", "/auth/token", &body);
     let credentials = &[(401, "invalid_credentials")];
     vec![
         bad(
             "a code for who has no number",
-            Ask::post("otp-request", "/auth/otp", &json!({"username": "desk@pennco"})),
+            Ask::post("otp-request", "/auth/otp", &json!({"username": house.desk.username})),
             &[(422, "invalid")],
         ),
         bad(
@@ -176,7 +176,7 @@ fn logins(agent: &Caller, tokens: &Tokens) -> Vec<Bad> {
             Ask::post(
                 "password-set",
                 "/auth/password",
-                &json!({"ticket": "pennco.nonsense", "password": "nine lives of a ledger"}),
+                &json!({"ticket": format!("{}.nonsense", house.operator), "password": "nine lives of a ledger"}),
             ),
             &[(422, "ticket_spent")],
         ),
@@ -187,7 +187,7 @@ fn logins(agent: &Caller, tokens: &Tokens) -> Vec<Bad> {
         ),
         bad(
             "the desk lets a program in",
-            Ask::post("client-create", "/clients", &json!({})).key("desk").bearer(&tokens.desk),
+            Ask::post("client-create", "/clients", &json!({})).key(&run.next_key()).bearer(&tokens.desk),
             &[(403, "forbidden")],
         ),
     ]

@@ -168,3 +168,182 @@ fn until_refused(run: &Run, revoked: &Revoked, endpoint: &'static str, path: &st
         clock::pause(1_000);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{
+        double::{Double, Reply, Request},
+        phone::{nonce_of, tests::read},
+    };
+
+    /// A server with one agent, whose phones are named by their keys.
+    #[derive(Default)]
+    struct Server {
+        revoked: Option<String>,
+        codes: usize,
+        generation: u64,
+        /// A revoked phone is as good as any other.
+        is_careless: bool,
+    }
+
+    impl Server {
+        fn running(self) -> Double {
+            let server = Mutex::new(self);
+            Double::answering(move |request, _| {
+                server.lock().unwrap_or_else(PoisonError::into_inner).answer(request).unwrap_or_else(|code| {
+                    let status = if code == "unauthenticated" || code == "unknown" { 404 } else { 401 };
+                    Reply::problem(status, code)
+                })
+            })
+        }
+
+        fn answer(&mut self, request: &Request) -> Result<Reply, &'static str> {
+            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let place = request.head.split(' ').nth(1).unwrap_or_default();
+            if place.starts_with("/stage?phoneNumber") {
+                let sms = vec![json!({"Message": "123456 is your Milepost code."}); self.codes];
+                return Ok(Reply::json(200, &json!({"sms_messages": {"+919800000001": sms}}).to_string()));
+            }
+            match place.strip_prefix("/stage/api/v1").unwrap_or_default() {
+                "/auth/otp" => {
+                    self.codes += 1;
+                    Ok(Reply::json(202, r#"{"challenge_id":"otp_1"}"#))
+                }
+                "/auth/token" => self.token(request, &body),
+                path if path.starts_with("/devices?agent_id=agt_1") => {
+                    let key = request.header("authorization").unwrap_or_default().to_owned();
+                    assert_eq!(key, "Bearer desk", "the desk asks");
+                    Ok(Reply::json(200, r#"{"items":[{"device_id":"first","name":"Phone","status":"active"}]}"#))
+                }
+                "/devices/first/revoke" => {
+                    let again = self.revoked.replace("first".to_owned()).is_some();
+                    let reply = Reply::json(200, r#"{"device_id":"first","name":"Phone","status":"revoked"}"#);
+                    Ok(if again { reply.header("Idempotent-Replayed", "true") } else { reply })
+                }
+                _ => Err("unknown"),
+            }
+        }
+
+        fn token(&mut self, request: &Request, body: &Value) -> Result<Reply, &'static str> {
+            let refresh = body["refresh_token"].as_str().unwrap_or_default();
+            let (claims, key) = request.header("dpop").and_then(read).ok_or("proof_required")?;
+            let wanted = if refresh.is_empty() { "otp_1".to_owned() } else { nonce_of(refresh) };
+            if claims["nonce"] != wanted.as_str() {
+                return Err("proof_required");
+            }
+            let device = if refresh.is_empty() { key.clone() } else { refresh.split('.').next().unwrap().to_owned() };
+            let is_first = refresh.starts_with("first");
+            let is_foreign = refresh.split('.').nth(2).is_some_and(|bound| bound != key);
+            if is_foreign || (is_first && self.revoked.is_some() && !self.is_careless) {
+                return Err("invalid_credentials");
+            }
+            self.generation += 1;
+            Ok(token(&device, self.generation, &key))
+        }
+    }
+
+    fn token(device: &str, generation: u64, key: &str) -> Reply {
+        let token = json!({
+            "access_token": format!("access-{generation}"), "expires_in": 600, "device_id": device,
+            "refresh_token": format!("{device}.{generation}.{key}"),
+            "principal": {"operator": "pennco", "role": "agent", "subject": "agt_1", "regions": ["pune-north"]},
+        });
+        Reply::json(200, &token.to_string())
+    }
+
+    /// Somebody who got their tokens elsewhere.
+    fn somebody(username: &str, means: Option<login::Means>, token: Reply) -> Caller {
+        let door = Double::answering(move |_, _| token.clone());
+        let granted = login::grant(&Run::towards(&door.url()).wire, &login::by_password(username, "p")).unwrap();
+        Caller::new(username, means.unwrap_or(login::Means::Password("p".to_owned())), granted)
+    }
+
+    fn house() -> House {
+        let desk = r#"{"access_token":"desk","expires_in":600,"refresh_token":"r",
+            "principal":{"operator":"pennco","role":"staff","subject":"usr_1"}}"#;
+        let person = || somebody("desk@pennco", None, Reply::json(200, desk));
+        House {
+            operator: "pennco".to_owned(),
+            desk: person(),
+            settlement: person(),
+            admin: person(),
+            partners: Vec::new(),
+            regions: Vec::new(),
+        }
+    }
+
+    fn agent_with_a_phone(run: &Run) -> Caller {
+        let phone = Phone::new("Phone").unwrap();
+        let (_, key) = read(&phone.proof("a", "b")).unwrap();
+        let means = enrol::means(run, phone.into());
+        somebody("+919800000001@pennco", Some(means), token("first", 1, &key))
+    }
+
+    #[test]
+    fn a_lost_phone_lets_nobody_in_and_its_owner_goes_on_with_another() {
+        let server = Server::default().running();
+        let run = Run::with_inbox(&server.url(), &server.url());
+        let agent = agent_with_a_phone(&run);
+        let revoked = lose(&run, &house(), &agent).unwrap();
+        assert_eq!(run.findings.violations(), []);
+        assert_eq!(run.findings.refusals().len(), 3);
+        assert!(run.findings.refusals().values().all(|planted| planted.refused == planted.planted));
+        let next = agent.login().held().device_id.clone();
+        assert!(next.is_some_and(|next| next != "first"));
+        assert_ne!(revoked.access, agent.login().held().access);
+        let counted = ["device.revoked", "device.enrolled", "otp.requested"].map(|event| run.tally.of("pennco", event));
+        assert_eq!(counted, [1, 1, 1]);
+    }
+
+    #[test]
+    fn a_server_that_refreshes_a_revoked_phone_is_found_out() {
+        let server = Server { is_careless: true, ..Server::default() }.running();
+        let run = Run::with_inbox(&server.url(), &server.url());
+        lose(&run, &house(), &agent_with_a_phone(&run));
+        let told = run.findings.violations();
+        assert!(told.iter().any(|(rule, what)| *rule == Rule::V15 && what.contains("on a revoked phone")), "{told:?}");
+    }
+
+    fn revoked(since: Instant) -> Revoked {
+        Revoked {
+            username: "+919800000001@pennco".to_owned(),
+            access: "a".to_owned(),
+            since,
+            mistake: "a token of a revoked phone",
+        }
+    }
+
+    #[test]
+    fn a_revoked_token_may_be_good_for_a_minute_and_no_longer() {
+        let soon = Double::answering(|_, count| match count {
+            0 => Reply::json(200, "{}"),
+            _ => Reply::problem(401, "unauthenticated"),
+        });
+        let run = Run::towards(&soon.url());
+        must_be_refused_everywhere(&run, &[revoked(clock::tick())]);
+        assert_eq!(run.findings.violations(), []);
+
+        let never = Double::answering(|_, _| Reply::json(200, "{}"));
+        let run = Run::towards(&never.url());
+        let long_ago = clock::tick().checked_sub(REVOKED_EVERYWHERE).unwrap();
+        must_be_refused_everywhere(&run, &[revoked(long_ago)]);
+        assert_eq!(run.findings.violations().len(), 2);
+        assert_eq!(run.findings.refusals().values().map(|planted| planted.refused).sum::<u64>(), 0);
+    }
+
+    #[test]
+    fn a_stolen_login_that_goes_on_is_found_out() {
+        let server = Server { is_careless: true, ..Server::default() }.running();
+        let run = Run::with_inbox(&server.url(), &server.url());
+        one_comes_back(&run, &agent_with_a_phone(&run)).unwrap();
+        let told = run.findings.violations();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().all(|(rule, _)| *rule == Rule::V15), "{told:?}");
+        assert_eq!(run.tally.of("pennco", "session.stolen"), 0);
+    }
+}

@@ -90,3 +90,39 @@ fn keeps_within_its_scopes(run: &Run, program: &Caller) {
         run.findings.refused(mistake, right);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::double::{Double, Reply};
+
+    const TOKEN: &str = r#"{"access_token":"a","expires_in":600,
+        "principal":{"operator":"pennco","role":"partner","subject":"bfil"}}"#;
+
+    fn violations_of(beyond: impl Fn(&str) -> Reply + Send + Sync + 'static) -> usize {
+        let double = Double::answering(move |request, _| {
+            if request.head.contains("/auth/token ") {
+                return Reply::json(200, TOKEN);
+            }
+            if request.head.contains("/settlements?") {
+                return Reply::json(200, r#"{"items":[]}"#);
+            }
+            beyond(if request.head.contains("/users?") { "forbidden" } else { "insufficient_scope" })
+        });
+        let run = Run::towards(&double.url());
+        let program = Caller::of_program(&run.wire, "cli_1@pennco", "sec_1").unwrap();
+        keeps_within_its_scopes(&run, &program);
+        run.findings.violations().len()
+    }
+
+    #[test]
+    fn a_program_that_is_held_to_its_scopes_is_no_finding() {
+        assert_eq!(violations_of(|code| Reply::problem(403, code)), 0);
+    }
+
+    #[test]
+    fn a_program_that_may_do_what_it_was_not_given_is_found_out() {
+        assert_eq!(violations_of(|_| Reply::json(200, "{}")), 2);
+        assert_eq!(violations_of(|_| Reply::problem(403, "forbidden")), 1);
+    }
+}

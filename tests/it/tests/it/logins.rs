@@ -4,7 +4,7 @@ use aws_lc_rs::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair},
 };
-use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
+use data_encoding::BASE64URL_NOPAD;
 use domain::access::{
     AGENT_LIST, CLIENT_CREATE, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, SESSION_CREATE, SESSION_GET, TOKEN_ISSUE,
     TOTP_CONFIRM, TOTP_ENROL, USER_CREATE, USER_GET, USER_UPDATE,
@@ -12,7 +12,6 @@ use domain::access::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use testkit::{NOW_MILLIS, Office, Operation, PASSWORD, Person, RECORDS, Reply, RestRequest, World, asks};
-use totp_rs::{Algorithm, TOTP};
 
 use crate::{
     door::call,
