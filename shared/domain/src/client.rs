@@ -128,7 +128,8 @@ impl NewClient {
         match (self.role, &self.partner_id) {
             (Role::Partner, Some(partner)) if operator.partners.contains(partner) => {}
             (Role::Partner, Some(_)) => {
-                flaws.push(Flaw::new("/partner_id", "unknown_partner", "this operator does not work for that partner"))
+                let detail = "this operator does not work for that partner";
+                flaws.push(Flaw::new("/partner_id", "unknown_partner", detail));
             }
             (Role::Partner, None) => flaws.push(Flaw::new("/partner_id", "required", "name the partner")),
             (Role::Settlement, None) => {}

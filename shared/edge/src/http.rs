@@ -168,10 +168,12 @@ fn text(request: &Request, name: &str) -> Option<String> {
 
 /// The body of a call to an open route: JSON, and at the token endpoint a form as well (RFC 6749, section 4).
 fn open_body<B: DeserializeOwned + Validate<Context = ()>>(route: &Route, request: &Request) -> Result<B, Failed> {
-    match route.kind {
-        Kind::Token => body::read_form_or_json(content_type(request), request.body()),
-        _ if route.method == "GET" => body::parse(b"{}"),
-        _ => body::read(content_type(request), request.body()),
+    if route.kind == Kind::Token {
+        body::read_form_or_json(content_type(request), request.body())
+    } else if route.method == "GET" {
+        body::parse(b"{}")
+    } else {
+        body::read(content_type(request), request.body())
     }
 }
 

@@ -90,11 +90,9 @@ impl KeyRotation {
         rand::fill(&mut cursor_key).map_err(Failed::fault)?;
         self.directory.keep_cursor_key(&CursorKey::new(cursor_key)?).await?;
         let signing = self.keys.find().await?;
-        if let Some(signing) = &signing {
-            if now < signing.created_at.plus_seconds(SIGNS_SECONDS) {
-                self.retire_all_but(&signing.kid, signing.created_at, now).await?;
-                return Ok(false);
-            }
+        if let Some(signing) = signing.filter(|key| now < key.created_at.plus_seconds(SIGNS_SECONDS)) {
+            self.retire_all_but(&signing.kid, signing.created_at, now).await?;
+            return Ok(false);
         }
         let (secret, public) = generate_key_pair(&format!("key-{}", now.as_millis()), now)?;
         // The public half first: a token must never be signed by a key that nobody knows.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    AgentId, Command, Currency, Failed, Money, OperatorName, RegionName, Timestamp, TransferId,
+    AgentId, Command, Currency, Event, Failed, Money, OperatorName, RegionName, Timestamp, TransferId,
+    event::Happened,
     ledger::{Account, Subject, Transfer, TransferKind},
     operator::Operator,
-    user::KeptUser,
+    user::{KeptUser, UserStatus},
 };
 use serde::{Deserialize, Serialize};
 
@@ -154,17 +155,21 @@ impl Directory {
         self.table.put_if(&self.table.names.records, row, "attribute_not_exists(pk)").await.map(|_| ())
     }
 
-    /// Lets somebody log in; a login that is there stays as it is.
+    /// Lets somebody log in, or invites them; a login that is there stays as it is.
     ///
     /// # Errors
     /// As a commit.
     pub async fn create_user(&self, operator: &OperatorName, user: &KeptUser, at: Timestamp) -> Result<(), Failed> {
         let command = Command::of_job(operator.clone(), "user-create", &user.user.login, at, String::new());
+        let invited = user.user.status == UserStatus::Invited;
         let accepted = Accepted {
             status: 201,
             answer: user.user.clone(),
             subject: user.user.user_id.to_string(),
-            events: vec![],
+            events: invited
+                .then(|| Event::of(&command, Happened::UserCreated, user.user.user_id.as_str(), None))
+                .into_iter()
+                .collect(),
             writes: users::taken_on(&self.table, operator, user)?,
         };
         self.table.commit(&command, Ok(accepted)).await.map(|_| ())

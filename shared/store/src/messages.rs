@@ -42,6 +42,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`Failed::Later`] when something behind does not answer; sending again sends the same.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "an event that is no message fails, whichever it is")]
     pub async fn send(&self, event: &Event) -> Result<(), Failed> {
         let operator = &event.operator;
         match event.happened {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use domain::{Caller, Failed, OperatorName, Timestamp};
+use domain::{Caller, ClientId, DeviceId, Failed, OperatorName, SessionId, Timestamp};
 
 use crate::{
     directory::{Directory, PublicKey, TrustAnchors},
@@ -90,7 +90,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`Failed::Fault`] when there is no key.
-    pub fn csrf_token(&self, session_id: &domain::SessionId) -> Result<String, Failed> {
+    pub fn csrf_token(&self, session_id: &SessionId) -> Result<String, Failed> {
         self.known().anchors.cursors.csrf_token(session_id)
     }
 
@@ -118,9 +118,9 @@ impl Trust {
         let authentication = &caller.authentication;
         let ids = [
             Some(caller.subject.as_str()),
-            authentication.session_id.as_ref().map(|id| id.as_str()),
-            authentication.device_id.as_ref().map(|id| id.as_str()),
-            authentication.client_id.as_ref().map(|id| id.as_str()),
+            authentication.session_id.as_ref().map(SessionId::as_str),
+            authentication.device_id.as_ref().map(DeviceId::as_str),
+            authentication.client_id.as_ref().map(ClientId::as_str),
         ];
         let issued_at = authentication.issued_at.as_seconds();
         let known = self.known();

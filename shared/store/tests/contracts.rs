@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     AgentId, Command, Currency, Delivery, Failed, Money, Timestamp, TransferId,
-    access::{Agent, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, Route},
+    access::{Agent, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, Party as _, Route},
     command::Fingerprint,
     delivery::{NewDelivery, Outcome},
     ledger::Account,
@@ -50,7 +50,7 @@ async fn planned(world: &World, reference: &str, amount_minor: i64) -> Delivery 
 }
 
 fn agent(world: &World) -> Agent {
-    world.pennco.agents[0].caller.agent().unwrap()
+    Agent::of(world.pennco.agents[0].caller.clone()).unwrap()
 }
 
 /// Gives a visit to the first agent, decided on what was loaded before.
@@ -101,7 +101,7 @@ async fn create_refuses_what_is_there_and_names_its_holder() {
 #[tokio::test]
 async fn create_keeps_what_was_there_first() {
     let world = World::new().await;
-    let forged = PublicKey { kid: testkit::KID.to_owned(), x: "forged".to_owned() };
+    let forged = PublicKey { x: "forged".to_owned(), ..world.public_key.clone() };
     world.directory().publish(&forged).await.unwrap();
     let anchors = world.directory().trust_anchors().await.unwrap();
     assert_eq!(anchors.keys[testkit::KID], world.public_key);

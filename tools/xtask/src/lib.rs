@@ -7,6 +7,7 @@ use std::{
 
 pub mod binaries;
 pub mod function;
+pub mod operator;
 pub mod process;
 pub mod release;
 pub mod seed;

@@ -4,7 +4,7 @@
 use std::{error::Error, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use xtask::{Failed, function, release, seed, stack};
+use xtask::{Failed, function, operator, release, seed, stack};
 
 /// Builds on and around Milepost's stacks. `make help` lists the verbs most people need.
 #[derive(Parser)]
@@ -33,6 +33,8 @@ enum Verb {
     },
     /// Fill a stack with keys, operators, lenders, desks and agents.
     Seed(seed::Seed),
+    /// Take an operator on, with its first admin, who is invited by mail. Here, or in AWS with --tables.
+    Operator(operator::NewOperator),
     /// Say which stacks run and where.
     Status,
     /// Print the base URL of a stack's routes and nothing else, for scripts.
@@ -68,6 +70,7 @@ fn run(verb: &Verb) -> Result<(), Failed> {
                 println!("{line}");
             }
         }
+        Verb::Operator(operator) => println!("{}", operator.take_on()?),
         Verb::Status => {
             for line in stack::status()? {
                 println!("{line}");

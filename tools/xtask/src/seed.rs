@@ -4,13 +4,7 @@
 //! nothing. Everybody but the agents gets the same password, agents get a number: this is for a laptop, and speaks only to
 //! a local stack.
 
-use crate::{
-    stack::{self, Stack},
-    step::Step,
-};
-use aws_config::{BehaviorVersion, Region};
 use aws_lc_rs::rand;
-use aws_sdk_dynamodb::config::Credentials;
 use clap::Args;
 use domain::{
     AgentId, Currency, Failed, Money, OperatorName, Timestamp, UserId,
@@ -23,7 +17,13 @@ use edge::{
     keys::{KeyRotation, SigningKeys},
     token::Realm,
 };
-use store::{Directory, NewAgent, Table, TableNames};
+use store::{Directory, NewAgent};
+
+use crate::{
+    operator,
+    stack::{self, Stack},
+    step::Step,
+};
 
 /// What `seed` may be told.
 #[derive(Debug, Clone, Args)]
@@ -92,21 +92,10 @@ impl Seed {
 
     #[expect(clippy::disallowed_methods, reason = "a tool at a desk has a clock")]
     async fn write(&self, stack: &Stack, mut done: impl FnMut()) -> Result<(), Failed> {
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(Region::new(stack.region.clone()))
-            .endpoint_url(&stack.emulator_url)
-            .credentials_provider(Credentials::new("test", "test", None, None, "local"))
-            .load()
-            .await;
-        let tables = TableNames {
-            records: stack.records_table.clone(),
-            ledger: stack.ledger_table.clone(),
-            tracks: stack.tracks_table.clone(),
-        };
         let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
-        let directory = Directory::new(Table::new(aws_sdk_dynamodb::Client::new(&config), tables));
+        let directory = operator::local(stack).await;
         // The keys as the first tick of key-rotate would make them.
-        let secrets = aws_sdk_secretsmanager::Client::new(&config);
+        let secrets = aws_sdk_secretsmanager::Client::new(&operator::config(stack).await);
         let realm = Realm { issuer: String::new(), audience: String::new() };
         let keys = SigningKeys::new(secrets, stack.signing_secret.clone(), realm);
         KeyRotation::new(keys, directory.clone()).rotate(now).await?;

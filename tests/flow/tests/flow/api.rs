@@ -1,11 +1,12 @@
-//! The public API, as people with a login use it; what was answered is remembered for the log's own story.
+//! The public API; what was answered is remembered for the log's own story.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use ureq::Agent;
 
 /// Longer than a gateway lets a function run.
@@ -49,8 +50,8 @@ impl Answer {
 
     /// Whether it is a refusal by a rule, which is kept under its key like a success.
     pub(crate) fn is_kept(&self) -> bool {
-        let kept = ["illegal_transition", "business_day_closed"];
-        self.status == 409 && kept.iter().any(|code| self.json()["code"] == *code)
+        let kept = ["illegal_transition", "business_day_closed", "ticket_spent"];
+        matches!(self.status, 409 | 422) && kept.iter().any(|code| self.json()["code"] == *code)
     }
 
     /// Whether the gateway answered, not a function: it names the call by its id alone, or not at all.
@@ -63,8 +64,12 @@ impl Answer {
 #[derive(Debug, Default)]
 pub(crate) struct Spoken {
     pub(crate) answers: Vec<Answer>,
-    pub(crate) tokens: Vec<String>,
+    /// Passwords, tokens and secrets that were sent or answered.
+    pub(crate) secrets: BTreeSet<String>,
 }
+
+/// Members of answers that nobody but the caller may ever read.
+const SECRETS: [&str; 3] = ["access_token", "refresh_token", "client_secret"];
 
 /// The API of the stack.
 #[derive(Clone)]
@@ -86,19 +91,19 @@ impl Api {
         self.spoken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody who logs in.
-    pub(crate) fn sign_in(&self, username: &str, password: &str) -> Person {
-        let body = json!({"grant_type": "password", "username": username, "password": password});
-        let tokens = self.send("POST", "/api/v1/auth/token", &[], Some(&body.to_string())).must_be(200);
-        let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        let token = text(&tokens["access_token"]);
-        self.spoken().tokens.extend([token.clone(), text(&tokens["refresh_token"])]);
-        Person { api: self.clone(), token, subject: text(&tokens["principal"]["subject"]) }
+    /// The whole address of a path.
+    pub(crate) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Remembers what no log may tell.
+    pub(crate) fn must_stay_secret(&self, secret: &str) {
+        self.spoken().secrets.insert(secret.to_owned());
     }
 
     /// One request, one answer.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
-        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let mut request = ureq::http::Request::builder().method(method).uri(self.address(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -118,7 +123,12 @@ impl Api {
         };
         let body = answered.body_mut().with_config().limit(LARGEST_BODY).read_to_string();
         let answer = Answer { body: body.unwrap_or_else(|error| panic!("{method} {path}: {error}")), ..answer };
-        self.spoken().answers.push(answer.clone());
+        let mut spoken = self.spoken();
+        if let Ok(body) = serde_json::from_str::<Value>(&answer.body) {
+            spoken.secrets.extend(SECRETS.iter().filter_map(|name| body[*name].as_str()).map(str::to_owned));
+        }
+        spoken.answers.push(answer.clone());
+        drop(spoken);
         answer
     }
 
@@ -127,40 +137,5 @@ impl Api {
         let mut answered = self.http.get(link).call().unwrap_or_else(|error| panic!("the link: {error}"));
         assert_eq!(answered.status().as_u16(), 200, "the link does not give the file");
         answered.body_mut().with_config().limit(LARGEST_BODY).read_to_vec().expect("a file that ends")
-    }
-}
-
-/// Somebody with a login.
-#[derive(Clone)]
-pub(crate) struct Person {
-    pub(crate) api: Api,
-    pub(crate) token: String,
-    pub(crate) subject: String,
-}
-
-impl Person {
-    /// Reads.
-    pub(crate) fn get(&self, path: &str) -> Answer {
-        self.api.send("GET", path, &[("authorization", &format!("Bearer {}", self.token))], None)
-    }
-
-    /// Commands, under a key.
-    pub(crate) fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
-        let bearer = format!("Bearer {}", self.token);
-        let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
-        self.api.send("POST", path, &headers, Some(&body.to_string()))
-    }
-
-    /// All items of a list, page by page; `path` has a query.
-    pub(crate) fn list(&self, path: &str) -> Vec<Value> {
-        let (mut items, mut next) = (vec![], path.to_owned());
-        loop {
-            let page = self.get(&next).must_be(200);
-            items.extend(page["items"].as_array().expect("a page has items").iter().cloned());
-            match page["next_cursor"].as_str() {
-                Some(cursor) => next = format!("{path}&cursor={cursor}"),
-                None => return items,
-            }
-        }
     }
 }

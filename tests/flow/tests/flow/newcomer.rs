@@ -9,13 +9,15 @@ use aws_sdk_dynamodb::{
 use domain::{
     Currency, Timestamp, UserId,
     access::Role,
-    operator::{Operator, User},
+    operator::Operator,
+    user::{KeptUser, User, UserStatus},
 };
 use edge::credentials::hash_password;
 use store::{Directory, Table, TableNames};
 
 use crate::{
-    api::Person,
+    patience::now,
+    person::Person,
     stage::{PASSWORD, Stage},
 };
 
@@ -33,19 +35,30 @@ pub(crate) fn sign_up(stage: &Stage) -> Person {
         regions: vec!["hubli".parse().expect("a name")],
         partners: PARTNERS.map(|name| name.parse().expect("a name")).into(),
     };
+    let at = Timestamp::from_millis(now().as_millisecond());
+    let user_id = UserId::mint(Timestamp::EPOCH, &[NAME.as_bytes()]);
     let user = User {
+        subject: user_id.to_string(),
+        user_id,
         login: "settlement".to_owned(),
-        password_hash: hash_password(PASSWORD, b"salt of the earth").expect("a hash"),
+        name: "The settlement desk".to_owned(),
+        email: None,
         role: Role::Settlement,
-        subject: UserId::mint(Timestamp::EPOCH, &[NAME.as_bytes()]).to_string(),
         regions: vec![],
-        disabled: false,
+        status: UserStatus::Active,
+        has_totp: false,
+        version: 1,
+        created_at: at,
+        updated_at: at,
     };
+    let password_hash = hash_password(PASSWORD, b"salt of the earth").expect("a hash");
+    let kept =
+        KeptUser { user, password_hash: Some(password_hash), second_factor: None, logins_from: Timestamp::EPOCH };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let directory = directory(stage);
     let written = runtime.block_on(async {
         directory.create_operator(&operator).await?;
-        directory.create_user(&operator.operator, &user).await
+        directory.create_user(&operator.operator, &kept, at).await
     });
     written.expect("the newcomer is written");
     stage.person("settlement", NAME)

@@ -1,20 +1,26 @@
 //! The stage: one stack of its own for all stories, ended whatever happens.
 
 use std::{
+    collections::BTreeMap,
     env,
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use serde_json::{Value, json};
 use xtask::{
     seed::Seed,
     stack::{self, Stack, Up},
 };
 
 use crate::{
-    api::{Api, Person},
+    api::Api,
     aws::{Aws, Log, Queue},
     line::Line,
+    person::Person,
+    phone::Phone,
+    post::Post,
 };
 
 /// The port of the stories' own emulator, unless told.
@@ -23,7 +29,7 @@ const PORT: u16 = 4666;
 pub(crate) const OPERATOR: &str = "salesco";
 /// An operator that the stories look over the fence from.
 pub(crate) const NEIGHBOUR: &str = "vishi";
-/// What everybody logs in with. Not the seed's own word, which is part of every resource's name.
+/// What everybody logs in with but the agents. Not the seed's own word, which is part of every resource's name.
 pub(crate) const PASSWORD: &str = "nine-lives-of-a-ledger";
 
 /// The stack and the doors to it.
@@ -33,6 +39,9 @@ pub(crate) struct Stage {
     pub(crate) api: Api,
     pub(crate) aws: Aws,
     pub(crate) log: Log,
+    pub(crate) post: Post,
+    /// Who is logged in, by what they typed. A number gets three codes in five minutes: the stories share its login.
+    people: Mutex<BTreeMap<String, Person>>,
     watch: Child,
 }
 
@@ -46,16 +55,51 @@ impl Stage {
         let stack = stack::up(&up).unwrap_or_else(|failed| panic!("no stack to play on: {failed}"));
         let aws = Aws::of(&stack);
         let watch = watch_over(stack.pid.expect("the emulator is ours"));
-        let stage = Self { line, api: Api::at(&stack.api_url), log: Log::of(&aws, &stack), aws, stack, watch };
+        let (api, log, post) = (Api::at(&stack.api_url), Log::of(&aws, &stack), Post::of(&stack));
+        let stage = Self { line, api, log, post, aws, stack, people: Mutex::default(), watch };
         // From here on there is something to end: `drop` does.
         let seed = Seed { agents: 6, password: PASSWORD.to_owned(), ..Seed::on(port) };
         seed.plant().unwrap_or_else(|failed| panic!("nobody to play: {failed}"));
         stage
     }
 
-    /// Somebody of an operator, just logged in.
+    /// Somebody of an operator who has a password.
     pub(crate) fn person(&self, login: &str, operator: &str) -> Person {
-        self.api.sign_in(&format!("{login}@{operator}"), PASSWORD)
+        let username = format!("{login}@{operator}");
+        self.known(&username, || self.api.sign_in(&username, PASSWORD))
+    }
+
+    /// The first agent of a region.
+    pub(crate) fn agent(&self, operator: &str, region: &str) -> Person {
+        let username = self.numbers(operator, region).into_iter().next().expect("a region has agents");
+        self.known(&username, || self.enrol(&username))
+    }
+
+    fn known(&self, username: &str, log_in: impl FnOnce() -> Person) -> Person {
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        people.entry(username.to_owned()).or_insert_with(log_in).clone()
+    }
+
+    /// What the agents of a region type to log in, A to Z.
+    pub(crate) fn numbers(&self, operator: &str, region: &str) -> Vec<String> {
+        let everybody = self.person("admin", operator).list("/api/v1/users?limit=100");
+        let here = |user: &Value| user["role"] == "agent" && user["regions"].as_array().is_some_and(|regions| regions.contains(&json!(region)));
+        let logins = everybody.iter().filter(|user| here(user)).filter_map(|user| user["login"].as_str());
+        let mut usernames: Vec<_> = logins.map(|login| format!("{login}@{operator}")).collect();
+        usernames.sort();
+        usernames
+    }
+
+    /// An agent who logs in on a new phone.
+    #[track_caller]
+    pub(crate) fn enrol(&self, username: &str) -> Person {
+        let number = username.split('@').next().expect("a number");
+        let seen = self.post.sms(number).len();
+        let asked = self.api.ask_for_code(username).must_be(202);
+        let (challenge, code) = (asked["challenge_id"].as_str().expect("an id"), self.post.code_after(number, seen));
+        let phone = Arc::new(Phone::new());
+        let granted = self.api.bring_code(username, challenge, &code, Some(&phone)).must_be(200);
+        Person::of(&self.api, &granted, Some(phone))
     }
 
     /// The queue of this logical name.

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Answer, Person},
+    api::Answer,
     patience::{now, today, until},
+    person::Person,
     stage::{OPERATOR, Stage},
 };
 
@@ -47,17 +48,17 @@ impl Balances {
 impl Round {
     /// A round in Hassan, where most stories take place.
     pub(crate) fn in_hassan(stage: &Stage) -> Self {
-        Self::of(stage, "hassan", "agent002")
+        Self::of(stage, "hassan")
     }
 
     /// A round in Mysuru, where events are left behind.
     pub(crate) fn in_mysuru(stage: &Stage) -> Self {
-        Self::of(stage, "mysuru", "agent001")
+        Self::of(stage, "mysuru")
     }
 
-    fn of(stage: &Stage, region: &'static str, agent: &str) -> Self {
+    fn of(stage: &Stage, region: &'static str) -> Self {
         let person = |login| stage.person(login, OPERATOR);
-        Self { region, agent: person(agent), desk: person("desk"), books: person("settlement") }
+        Self { region, agent: stage.agent(OPERATOR, region), desk: person("desk"), books: person("settlement") }
     }
 
     /// A collection, planned and assigned.

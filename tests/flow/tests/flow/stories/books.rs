@@ -1,7 +1,7 @@
 //! When all is told, the operator's books still add up.
 
 use crate::{
-    api::Person,
+    person::Person,
     stage::{OPERATOR, Stage},
 };
 

@@ -40,10 +40,11 @@ pub(crate) fn has_one_line_a_request(stage: &Stage) {
     }
 }
 
-/// No password, no token, no key, no borrower.
+/// No password, no token, no code, no ticket, no key, no borrower.
 pub(crate) fn keeps_secrets(stage: &Stage) {
     let mut secrets: Vec<String> = vec![PASSWORD.to_owned(), "eyJ".to_owned(), "PRIVATE KEY".to_owned()];
-    secrets.extend(stage.api.spoken().tokens.iter().cloned());
+    secrets.extend(stage.api.spoken().secrets.iter().cloned());
+    secrets.extend(stage.post.mails().iter().filter_map(|mail| mail.ticket(OPERATOR)));
     secrets.extend(BORROWER.map(str::to_owned));
     let desk = stage.person("desk", NEIGHBOUR);
     for region in NEIGHBOURS_REGIONS {
@@ -56,11 +57,24 @@ pub(crate) fn keeps_secrets(stage: &Stage) {
         let told = log.iter().find(|line| line.contains(secret.as_str()));
         assert_eq!(told, None, "the log tells `{secret}`");
     }
+    for code in stage.post.codes() {
+        let told = log.iter().find(|line| has_word(line, &code));
+        assert_eq!(told, None, "the log tells the code `{code}`");
+    }
     let called = log.iter().find(|line| has_phone(line));
     assert_eq!(called, None, "the log tells a phone number");
 }
 
-/// Whether a number as borrowers have it stands in a line: a plus, and ten digits or more.
+/// Whether a word stands in a line by itself: six digits in a row are part of many an id and of every moment.
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric();
+    line.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + word.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
+}
+
+/// Whether a number as borrowers and agents have it stands in a line: a plus, and ten digits or more.
 fn has_phone(line: &str) -> bool {
     line.split('+').skip(1).any(|behind| behind.chars().take_while(char::is_ascii_digit).count() >= 10)
 }

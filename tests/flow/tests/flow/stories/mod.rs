@@ -5,9 +5,12 @@ mod crowd;
 mod dead_letters;
 mod events;
 mod field_day;
+mod invitations;
 mod killed;
 mod log;
+mod logins;
 mod permissions;
+mod programs;
 mod settlement;
 mod walls;
 
@@ -34,6 +37,11 @@ pub(crate) const ALL: &[Story] = &[
     ("another operator's things are as unknown as no things at all", walls::between_operators),
     ("the gateway's own answers are problems like any other", walls::of_the_gateway),
     ("bad input is refused by name", walls::against_bad_input),
+    ("a code by SMS opens the door once and a number that nobody has is answered alike", logins::open_with_a_code),
+    ("16 refreshes at once get one successor and a used-up token ends the login", logins::have_one_successor_a_token),
+    ("a revoked phone is refused by every function within a minute", logins::end_with_the_phone),
+    ("an invitation's ticket sets a password once", invitations::set_a_password_once),
+    ("a program calls what its scopes name and nothing else", programs::call_what_their_scopes_name),
     ("a function's credentials end at its policy", permissions::of_a_function_end_at_its_policy),
     ("an event left behind is swept up and counts once", events::swept_up),
     ("all queues are drained and the dead letters are the poison", dead_letters::are_all_accounted_for),

@@ -6,10 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::events::message_with;
 use crate::{
-    api::{Answer, Person},
+    api::Answer,
     line::Fate,
     newcomer,
     patience::{today, until},
+    person::Person,
     stage::{OPERATOR, Stage},
     visits::{PARTNER, Round},
 };

@@ -3,11 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Answer, Person},
+    api::Answer,
     patience::today,
+    person::Person,
     stage::{NEIGHBOUR, OPERATOR, Stage},
     visits::{BORROWER, PARTNER, Round},
 };
+
+/// Where the neighbour's agent works.
+const NEIGHBOURS_REGION: &str = "warangal";
 
 /// Somebody else's things are as unknown as things that do not exist, to the last byte but the call's own names.
 pub(crate) fn between_operators(stage: &Stage) {
@@ -24,7 +28,7 @@ pub(crate) fn between_operators(stage: &Stage) {
     let export = json!({"kind": "deliveries", "day": today().to_string()});
     let exported = round.desk.post("/api/v1/exports", "walled", &export).must_be(202);
     let of = |login| stage.person(login, NEIGHBOUR);
-    let (desk, agent, settlement, lender) = (of("desk"), of("agent001"), of("settlement"), of(PARTNER));
+    let (desk, agent, settlement, lender) = (of("desk"), stage.agent(NEIGHBOUR, NEIGHBOURS_REGION), of("settlement"), of(PARTNER));
 
     let id = |thing: &Value, name: &str| thing[name].as_str().expect("an id").to_owned();
     let delivery = visit.delivery_id.as_str();
@@ -83,9 +87,9 @@ fn must_be_a_problem(answer: &Answer) {
 /// Bad input that travels: through the real gateway, in the real encoding.
 pub(crate) fn against_bad_input(stage: &Stage) {
     let desk = stage.person("desk", OPERATOR);
-    let agent = stage.person("agent002", OPERATOR);
+    let agent = stage.agent(OPERATOR, "hassan");
     let post = |person: &Person, path: &str, body: &str| {
-        let bearer = format!("Bearer {}", person.token);
+        let bearer = format!("Bearer {}", person.token());
         let headers = [("authorization", bearer.as_str()), ("idempotency-key", "bad-input")];
         person.api.send("POST", path, &headers, Some(body))
     };
@@ -98,9 +102,10 @@ pub(crate) fn against_bad_input(stage: &Stage) {
     let points = json!({"points": vec![point; 201]}).to_string();
     post(&agent, &format!("/api/v1/agents/{}/location", agent.subject), &points).must_be_problem(422, "invalid");
 
-    let body = agent.token.split('.').nth(1).expect("a token has three parts");
+    let token = agent.token();
+    let body = token.split('.').nth(1).expect("a token has three parts");
     let header = data_encoding::BASE64URL_NOPAD.encode(br#"{"alg":"none","typ":"JWT"}"#);
-    for forged in [format!("{header}.{body}."), format!("{}x", agent.token), "nothing".to_owned()] {
+    for forged in [format!("{header}.{body}."), format!("{token}x"), "nothing".to_owned()] {
         let bearer = format!("Bearer {forged}");
         let answer = desk.api.send("GET", "/api/v1/deliveries", &[("authorization", &bearer)], None);
         answer.must_be_problem(401, "unauthenticated");

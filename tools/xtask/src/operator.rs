@@ -1,0 +1,131 @@
+//! Takes an operator on, with its first admin, who is invited by mail and takes on everybody else over the API.
+//!
+//! The API has no route for it: whoever may do this is above every operator. So it writes what the API would, with the
+//! rights of whoever runs it.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::config::Credentials;
+use clap::Args;
+use domain::{
+    Failed, OperatorName, Timestamp, UserId,
+    access::Role,
+    operator::Operator,
+    user::{KeptUser, User, UserStatus},
+};
+use store::{Directory, Table, TableNames};
+
+use crate::stack::{self, Stack};
+
+/// What `operator` may be told.
+#[derive(Debug, Clone, Args)]
+pub struct NewOperator {
+    /// Its short name: lower-case letters, digits and hyphens.
+    pub name: String,
+    /// Where it works, by short names.
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub regions: Vec<String>,
+    /// Whose cash it moves, by short names.
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub partners: Vec<String>,
+    /// Where the invitation of its first admin goes; they log in as `admin@<name>`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_email: String,
+    /// Zone of its business days.
+    #[arg(long, default_value = "Asia/Kolkata")]
+    pub zone: String,
+    /// The currency of its money.
+    #[arg(long, default_value = "INR")]
+    pub currency: String,
+    /// Port of the emulator.
+    #[arg(long, default_value_t = stack::PORT)]
+    pub port: u16,
+    /// In AWS: the outputs RecordsTable, LedgerTable and TracksTable of the data stack. Your own credentials and region
+    /// are used, and no emulator.
+    #[arg(long, value_delimiter = ',', value_name = "RECORDS,LEDGER,TRACKS", conflicts_with = "port")]
+    pub tables: Vec<String>,
+}
+
+impl NewOperator {
+    /// Takes it on; what is there already stays as it is. Who its first admin is.
+    ///
+    /// # Errors
+    /// [`crate::Failed::NoStack`] when there is no stack, [`crate::Failed::NotSeeded`] when a name is none or the tables do
+    /// not answer.
+    pub fn take_on(&self) -> Result<String, crate::Failed> {
+        let stack = if self.tables.is_empty() { Some(Stack::read(self.port)?) } else { None };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|source| crate::Failed::Program { program: "operator".to_owned(), source })?;
+        let written = runtime.block_on(self.write(stack.as_ref()));
+        written.map_err(|failed| crate::Failed::NotSeeded(Box::new(failed)))
+    }
+
+    async fn write(&self, stack: Option<&Stack>) -> Result<String, Failed> {
+        let directory = match (stack, self.tables.as_slice()) {
+            (Some(stack), _) => local(stack).await,
+            (None, [records, ledger, tracks]) => {
+                let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await;
+                let [records, ledger, tracks] = [records, ledger, tracks].map(String::clone);
+                let names = TableNames { records, ledger, tracks };
+                Directory::new(Table::new(aws_sdk_dynamodb::Client::new(&config), names))
+            }
+            (None, _) => return Err(Failed::fault("--tables takes three names")),
+        };
+        let operator = self.operator()?;
+        directory.create_operator(&operator).await?;
+        let admin = self.admin(&operator.operator);
+        directory.create_user(&operator.operator, &admin, admin.user.created_at).await?;
+        Ok(format!("{}@{} is invited at {}", admin.user.login, operator.operator, self.admin_email))
+    }
+
+    fn operator(&self) -> Result<Operator, Failed> {
+        let zone = jiff::tz::TimeZone::get(&self.zone).map_err(Failed::fault)?;
+        Ok(Operator {
+            operator: self.name.parse().map_err(Failed::fault)?,
+            zone: zone.iana_name().unwrap_or("UTC").to_owned(),
+            currency: serde_json::from_value(self.currency.clone().into()).map_err(Failed::fault)?,
+            regions: self.regions.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
+            partners: self.partners.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
+        })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a tool at a desk has a clock")]
+    fn admin(&self, operator: &OperatorName) -> KeptUser {
+        let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
+        let user_id = UserId::mint(now, &[operator.as_str().as_bytes(), b"admin"]);
+        let user = User {
+            subject: user_id.to_string(),
+            user_id,
+            login: "admin".to_owned(),
+            name: "Admin".to_owned(),
+            email: Some(self.admin_email.clone()),
+            role: Role::Admin,
+            regions: vec![],
+            status: UserStatus::Invited,
+            has_totp: false,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        KeptUser { user, password_hash: None, second_factor: None, logins_from: Timestamp::EPOCH }
+    }
+}
+
+/// The directory of a stack on this machine.
+pub(crate) async fn local(stack: &Stack) -> Directory {
+    let names = TableNames {
+        records: stack.records_table.clone(),
+        ledger: stack.ledger_table.clone(),
+        tracks: stack.tracks_table.clone(),
+    };
+    Directory::new(Table::new(aws_sdk_dynamodb::Client::new(&config(stack).await), names))
+}
+
+/// How AWS clients reach a stack on this machine.
+pub(crate) async fn config(stack: &Stack) -> aws_config::SdkConfig {
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(Region::new(stack.region.clone()))
+        .endpoint_url(&stack.emulator_url)
+        .credentials_provider(Credentials::new("test", "test", None, None, "local"))
+        .load()
+        .await
+}
