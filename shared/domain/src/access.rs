@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{AgentId, ClientId, DeviceId, Failed, Flaw, OperatorName, PartnerName, RegionName, SessionId, Timestamp};
+use crate::{
+    AgentId, ClientId, DeviceId, Failed, Flaw, OperatorName, PartnerName, RegionName, SessionId, Timestamp, UserId,
+};
 
 /// What somebody does for an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -185,6 +187,8 @@ pub struct Authentication {
     pub device_id: Option<DeviceId>,
     /// The program that holds the token.
     pub client_id: Option<ClientId>,
+    /// The person, where the subject is not theirs alone: a lender's people all are the lender.
+    pub user_id: Option<UserId>,
     /// What the token is limited to; a person's token is not limited.
     pub scopes: Option<Vec<String>>,
     /// When the token was issued: what was revoked later takes it along.
@@ -392,10 +396,13 @@ impl Caller {
         (self.role == Role::Partner).then(|| self.subject.parse().ok()).flatten()
     }
 
-    /// Who is behind the token, for keys and counts: a program is not the lender it works for.
+    /// Who is behind the token, for keys, counts and revocations: neither a program nor a person is the lender that they
+    /// work for.
     #[must_use]
     pub fn principal(&self) -> &str {
-        self.authentication.client_id.as_ref().map_or(self.subject.as_str(), ClientId::as_str)
+        let Authentication { client_id, user_id, .. } = &self.authentication;
+        let program = client_id.as_ref().map(ClientId::as_str);
+        program.or(user_id.as_ref().map(UserId::as_str)).unwrap_or(&self.subject)
     }
 
     /// Whether they may know what happens in a region.

@@ -395,8 +395,10 @@ impl KeptUser {
     /// Who their tokens say that they are.
     #[must_use]
     pub fn caller(&self, operator: &OperatorName) -> Caller {
-        let User { role, subject, regions, .. } = &self.user;
-        Caller::new(operator.clone(), *role, subject.clone(), regions.clone())
+        let User { user_id, role, subject, regions, .. } = &self.user;
+        let mut caller = Caller::new(operator.clone(), *role, subject.clone(), regions.clone());
+        caller.authentication.user_id = (*role == Role::Partner).then(|| user_id.clone());
+        caller
     }
 
     /// The same person at a later version.

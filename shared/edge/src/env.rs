@@ -82,8 +82,11 @@ impl Env {
     /// Checks callers.
     ///
     /// # Errors
-    /// [`Fatal`] when the realm is not set.
+    /// [`Fatal`] when the realm is not set, or no key has been made yet: the process is started anew with the next call.
     pub fn authorizer(&self) -> Result<Authorizer, Fatal> {
+        if self.anchors.cursors.is_missing() {
+            return Err(Fatal("there are no keys yet: the first tick of key-rotate makes them".to_owned()));
+        }
         Ok(Authorizer::new(Self::realm()?, self.trust.clone(), self.throttle()))
     }
 

@@ -6,7 +6,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use domain::{
-    Caller, ClientId, DeviceId, Failed, OperatorName, RegionName, SessionId, Timestamp,
+    Caller, ClientId, DeviceId, Failed, OperatorName, RegionName, SessionId, Timestamp, UserId,
     access::{Authentication, Role},
     session::CONSOLE_SECONDS,
 };
@@ -88,6 +88,8 @@ struct Claims {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     client_id: Option<ClientId>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     scope: Option<String>,
     iat: i64,
     nbf: i64,
@@ -147,6 +149,7 @@ pub(crate) fn read(token: &str, key: &store::PublicKey, realm: &Realm, now: Time
         session_id: claims.sid,
         device_id: claims.device_id,
         client_id: claims.client_id,
+        user_id: claims.user_id,
         scopes: claims.scope.map(|scope| scope.split(' ').map(str::to_owned).collect()),
         issued_at: Timestamp::EPOCH.plus_seconds(claims.iat),
         by_cookie: false,
@@ -200,6 +203,7 @@ impl Signer {
             sid: authentication.session_id.clone(),
             device_id: authentication.device_id.clone(),
             client_id: authentication.client_id.clone(),
+            user_id: authentication.user_id.clone(),
             scope: authentication.scopes.as_ref().map(|scopes| scopes.join(" ")),
             iat: now,
             nbf: now,

@@ -50,6 +50,12 @@ impl CursorKey {
         Self(vec![])
     }
 
+    /// Whether no key was made yet.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What proves to us that our own page sent a request, not another page with the browser's cookie: an HMAC of the
     /// login (OWASP Cross-Site Request Forgery Prevention, "signed double-submit").
     ///

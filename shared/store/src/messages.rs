@@ -49,10 +49,15 @@ impl Messages {
             Happened::OtpRequested => self.send_code(operator, &event.subject).await,
             Happened::PasswordResetRequested => {
                 let name = Username { login: event.subject.clone(), operator: operator.clone() };
-                let found = self.table.user_of(&name).await?.filter(|kept| kept.is_active() && has_password(kept));
-                match found {
-                    Some(kept) => self.send_ticket(event, &kept, RESET_SECONDS, reset).await,
-                    None => Ok(()),
+                match self.table.user_of(&name).await? {
+                    Some(kept) if kept.is_active() && has_password(&kept) => {
+                        self.send_ticket(event, &kept, RESET_SECONDS, reset).await
+                    }
+                    // An invitation that has run out: whoever still wants to come gets another one.
+                    Some(kept) if kept.user.status == UserStatus::Invited => {
+                        self.send_ticket(event, &kept, INVITATION_SECONDS, invitation).await
+                    }
+                    Some(_) | None => Ok(()),
                 }
             }
             Happened::UserCreated => {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use domain::{Caller, ClientId, DeviceId, Failed, OperatorName, SessionId, Timestamp};
+use domain::{Caller, DeviceId, Failed, OperatorName, SessionId, Timestamp};
 
 use crate::{
     directory::{Directory, PublicKey, TrustAnchors},
@@ -117,10 +117,9 @@ impl Trust {
         }
         let authentication = &caller.authentication;
         let ids = [
-            Some(caller.subject.as_str()),
+            Some(caller.principal()),
             authentication.session_id.as_ref().map(SessionId::as_str),
             authentication.device_id.as_ref().map(DeviceId::as_str),
-            authentication.client_id.as_ref().map(ClientId::as_str),
         ];
         let issued_at = authentication.issued_at.as_seconds();
         let known = self.known();

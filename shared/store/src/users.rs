@@ -61,7 +61,7 @@ pub(crate) fn changed(
         writes.push(table.count(keys::admins(operator), by, Lost::Refused(Refusal::LastAdmin))?);
     }
     if after.logins_from != before.logins_from {
-        writes.push(table.revoke(operator, after.user.subject.as_str(), after.logins_from)?);
+        writes.push(table.revoke(operator, after.caller(operator).principal(), after.logins_from)?);
     }
     Ok(writes)
 }

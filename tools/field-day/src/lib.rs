@@ -74,7 +74,7 @@ pub enum Stopped {
     },
     /// Somebody the day needs cannot log in.
     #[error(
-        "{username} cannot log in: {why}; is the stack up and seeded, the password right, and --sms-inbox its SMS?"
+        "{username} cannot log in: {why}; is the stack up and seeded, is the password right, and does --sms-inbox have its SMS?"
     )]
     NoEntry {
         /// Who.
@@ -130,7 +130,7 @@ pub fn run(options: &Options) -> Result<usize, Stopped> {
     walls::probe(&run, &team, &rounds, &closing, &progress);
     let closed = thread::scope(|scope| {
         // Files are not built before half a minute has passed, and revocations take as long to be heard everywhere.
-        scope.spawn(|| evening(&run, &team, &plan, revoked));
+        scope.spawn(|| evening(&run, &team, &plan, &revoked));
         close::settle(&run, &team, closing, &progress)
     });
     let exports = exports::take(&run, &team, &rounds, &progress);
@@ -148,10 +148,11 @@ pub fn run(options: &Options) -> Result<usize, Stopped> {
 }
 
 /// Who was not logged out is in, and what was revoked, or gave itself away, is out.
-fn evening(run: &Run, team: &Team, plan: &Plan, mut revoked: Vec<Revoked>) {
-    revoked.extend(lost::come_back(run, team, plan));
+fn evening(run: &Run, team: &Team, plan: &Plan, revoked: &[Revoked]) {
+    let stolen = lost::come_back(run, team, plan);
     renewals::must_still_be_in(run, &team.still_in(plan));
-    lost::must_be_refused_everywhere(run, &revoked);
+    lost::must_be_refused_everywhere(run, revoked);
+    lost::must_be_refused_everywhere(run, &stolen);
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Stopped> {

@@ -46,7 +46,7 @@ pub(crate) struct Granted {
     pub(crate) who: Principal,
     good_until: Instant,
     /// An earlier try of the same request may have got through unseen.
-    broke_before: bool,
+    pub(crate) broke_before: bool,
 }
 
 /// Why there are no tokens.

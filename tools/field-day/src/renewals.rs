@@ -38,9 +38,9 @@ fn on_the_line(run: &Run, login: &mut Login, fate: Fate) -> Vec<Result<Granted, 
     match fate {
         Fate::Clean | Fate::Twice | Fate::Together => {}
         Fate::Unsent => meter.lost_before.one(),
-        Fate::Half => count(run, patchy::half(wire, &ask), &[&meter.lost_before]),
-        Fate::Unheard => count(run, patchy::unheard(wire, &ask), &[&meter.lost_after, &meter.refreshes_lost]),
-        Fate::Unread => count(run, patchy::unread(wire, &ask), &[&meter.lost_after, &meter.refreshes_lost]),
+        Fate::Half => count(run, &patchy::half(wire, &ask), &[&meter.lost_before]),
+        Fate::Unheard => count(run, &patchy::unheard(wire, &ask), &[&meter.lost_after, &meter.refreshes_lost]),
+        Fate::Unread => count(run, &patchy::unread(wire, &ask), &[&meter.lost_after, &meter.refreshes_lost]),
     }
     let times = if matches!(fate, Fate::Twice | Fate::Together) { 2 } else { 1 };
     let heard = (0..times).map(|_| login::grant(wire, &login.exchange(&wire.base))).collect();
@@ -51,7 +51,7 @@ fn on_the_line(run: &Run, login: &mut Login, fate: Fate) -> Vec<Result<Granted, 
 }
 
 /// What the line did, unless it broke by itself.
-fn count<T>(run: &Run, done: io::Result<T>, counts: &[&Count]) {
+fn count<T>(run: &Run, done: &io::Result<T>, counts: &[&Count]) {
     match done {
         Ok(_) => counts.iter().for_each(|count| count.one()),
         Err(_) => run.meter.breaks.one(),
@@ -87,6 +87,10 @@ fn take(run: &Run, agent: &Caller, login: &mut Login, exchange: Exchange, heard:
         if successors.len() == 1 && denied.is_empty() {
             run.meter.one_successor.one();
         }
+    }
+    // Any of them may have a twin under way, not only the one that is kept.
+    if granted.iter().any(|granted| granted.broke_before) || denied.iter().any(Denied::may_have_been_granted) {
+        login.was_unheard();
     }
     match (granted.into_iter().next_back(), denied.first()) {
         (Some(last), None) => login.keep(last),

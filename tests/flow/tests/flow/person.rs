@@ -67,17 +67,18 @@ impl Api {
             "grant_type": "otp", "username": username, "challenge_id": challenge, "code": code,
             "device_name": "A phone of the stories",
         });
-        self.grant(&grant, phone.map(|phone| phone.proof(&self.address(TOKEN), challenge)))
+        let proof = phone.map(|phone| phone.proof(&self.address(TOKEN), challenge));
+        self.grant(&grant, proof.as_deref())
     }
 
     /// Somebody brings a refresh token, on that phone or on none.
     pub(crate) fn bring_refresh_token(&self, token: &str, phone: Option<&Phone>) -> Answer {
         let proof = phone.map(|phone| phone.proof(&self.address(TOKEN), &nonce_of(token)));
-        self.grant(&json!({"grant_type": "refresh_token", "refresh_token": token}), proof)
+        self.grant(&json!({"grant_type": "refresh_token", "refresh_token": token}), proof.as_deref())
     }
 
-    fn grant(&self, grant: &Value, proof: Option<String>) -> Answer {
-        let headers: Vec<_> = proof.iter().map(|proof| ("dpop", proof.as_str())).collect();
+    fn grant(&self, grant: &Value, proof: Option<&str>) -> Answer {
+        let headers: Vec<_> = proof.into_iter().map(|proof| ("dpop", proof)).collect();
         self.send("POST", TOKEN, &headers, Some(&grant.to_string()))
     }
 }

@@ -27,8 +27,7 @@ impl Phone {
         let number = self.proofs.fetch_add(1, Ordering::Relaxed);
         let jti = format!("{key}.{number}");
         let head = json!({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": key}});
-        let claims =
-            json!({"htm": "POST", "htu": address, "iat": now().as_second(), "jti": jti, "nonce": nonce});
+        let claims = json!({"htm": "POST", "htu": address, "iat": now().as_second(), "jti": jti, "nonce": nonce});
         let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
         let signed = format!("{}.{}", part(&head), part(&claims));
         let signature = self.key.sign(signed.as_bytes());

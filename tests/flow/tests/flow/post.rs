@@ -50,7 +50,8 @@ impl Post {
     /// The code that a number gets when it had so many SMS before.
     #[track_caller]
     pub(crate) fn code_after(&self, number: &str, seen: usize) -> String {
-        let sms = until(&format!("{number} gets a code"), || self.sms(number).get(seen..).and_then(<[_]>::last).cloned());
+        let sms =
+            until(&format!("{number} gets a code"), || self.sms(number).get(seen..).and_then(<[_]>::last).cloned());
         code_in(&sms).unwrap_or_else(|| panic!("no code in `{sms}`"))
     }
 

@@ -83,7 +83,10 @@ impl Stage {
     /// What the agents of a region type to log in, A to Z.
     pub(crate) fn numbers(&self, operator: &str, region: &str) -> Vec<String> {
         let everybody = self.person("admin", operator).list("/api/v1/users?limit=100");
-        let here = |user: &Value| user["role"] == "agent" && user["regions"].as_array().is_some_and(|regions| regions.contains(&json!(region)));
+        let here = |user: &Value| {
+            user["role"] == "agent"
+                && user["regions"].as_array().is_some_and(|regions| regions.contains(&json!(region)))
+        };
         let logins = everybody.iter().filter(|user| here(user)).filter_map(|user| user["login"].as_str());
         let mut usernames: Vec<_> = logins.map(|login| format!("{login}@{operator}")).collect();
         usernames.sort();

@@ -264,7 +264,7 @@ pub(crate) async fn user(world: &World, office: &Office, user_id: &str) -> Reply
 /// A change of somebody by the admin, so many seconds from now, at the version that is there.
 pub(crate) async fn change(world: &World, office: &Office, seconds: i64, user_id: &str, change: &Value) -> Reply {
     let version = user(world, office, user_id).await.header("etag").unwrap().to_owned();
-    let key = format!("change-{seconds}-{version}");
+    let key = format!("change-{user_id}-{seconds}-{version}").replace('"', "");
     let request = command(&office.admin, &USER_UPDATE, &key, change).path("user_id", user_id);
     call(world, &USER_UPDATE, &request.header("If-Match", &version).at(moment(seconds))).await
 }

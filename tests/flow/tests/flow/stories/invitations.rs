@@ -36,7 +36,10 @@ pub(crate) fn set_a_password_once(stage: &Stage) {
     until("the second of the new password has passed", || (now().as_second() > set_at).then_some(()));
     let newcomer = stage.api.sign_in(&format!("{LOGIN}@{OPERATOR}"), CHOSEN);
     let session: Value = newcomer.get("/api/v1/auth/session").must_be(200);
-    assert_eq!((&session["principal"]["role"], &session["principal"]["regions"]), (&json!("staff"), &json!(["hassan"])));
+    assert_eq!(
+        (&session["principal"]["role"], &session["principal"]["regions"]),
+        (&json!("staff"), &json!(["hassan"]))
+    );
     newcomer.get("/api/v1/agents?region=hassan").must_be(200);
     newcomer.get("/api/v1/agents?region=mysuru").must_be_problem(404, "unknown");
 }

@@ -39,7 +39,7 @@ pub(crate) const ALL: &[Story] = &[
     ("bad input is refused by name", walls::against_bad_input),
     ("a code by SMS opens the door once and a number that nobody has is answered alike", logins::open_with_a_code),
     ("16 refreshes at once get one successor and a used-up token ends the login", logins::have_one_successor_a_token),
-    ("a revoked phone is refused by every function within a minute", logins::end_with_the_phone),
+    ("a revoked phone is refused by another function within a minute", logins::end_with_the_phone),
     ("an invitation's ticket sets a password once", invitations::set_a_password_once),
     ("a program calls what its scopes name and nothing else", programs::call_what_their_scopes_name),
     ("a function's credentials end at its policy", permissions::of_a_function_end_at_its_policy),

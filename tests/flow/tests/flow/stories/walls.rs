@@ -28,7 +28,8 @@ pub(crate) fn between_operators(stage: &Stage) {
     let export = json!({"kind": "deliveries", "day": today().to_string()});
     let exported = round.desk.post("/api/v1/exports", "walled", &export).must_be(202);
     let of = |login| stage.person(login, NEIGHBOUR);
-    let (desk, agent, settlement, lender) = (of("desk"), stage.agent(NEIGHBOUR, NEIGHBOURS_REGION), of("settlement"), of(PARTNER));
+    let (desk, agent, settlement, lender) =
+        (of("desk"), stage.agent(NEIGHBOUR, NEIGHBOURS_REGION), of("settlement"), of(PARTNER));
 
     let id = |thing: &Value, name: &str| thing[name].as_str().expect("an id").to_owned();
     let delivery = visit.delivery_id.as_str();
