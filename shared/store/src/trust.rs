@@ -38,10 +38,10 @@ struct Known {
     revoked: BTreeMap<OperatorName, Revoked>,
 }
 
-/// An operator's revocations: seconds since 1970 by the id of what is revoked.
+/// An operator's revocations: milliseconds since 1970 by the id of what is revoked.
 struct Revoked {
     read_at: Timestamp,
-    seconds: BTreeMap<String, i64>,
+    millis: BTreeMap<String, i64>,
 }
 
 fn is_older(read_at: Timestamp, seconds: i64, now: Timestamp) -> bool {
@@ -103,17 +103,17 @@ impl Trust {
         let operator = &caller.operator;
         let is_due = self.known().revoked.get(operator).is_none_or(|list| is_older(list.read_at, LIST_SECONDS, now));
         if is_due {
-            let mut seconds = BTreeMap::new();
+            let mut millis = BTreeMap::new();
             let all = Query::of(&self.table.names.records, keys::revocations(operator));
             let mut pages = self.table.pages(all);
             while let Some(items) = pages.next().await? {
                 for item in items {
                     if let (Some(id), Some(at)) = (item.text("sk"), item.number("revoked_at")) {
-                        seconds.insert(id.to_owned(), at);
+                        millis.insert(id.to_owned(), at);
                     }
                 }
             }
-            self.known().revoked.insert(operator.clone(), Revoked { read_at: now, seconds });
+            self.known().revoked.insert(operator.clone(), Revoked { read_at: now, millis });
         }
         let authentication = &caller.authentication;
         let ids = [
@@ -121,9 +121,9 @@ impl Trust {
             authentication.session_id.as_ref().map(SessionId::as_str),
             authentication.device_id.as_ref().map(DeviceId::as_str),
         ];
-        let issued_at = authentication.issued_at.as_seconds();
+        let issued_at = authentication.issued_at.as_millis();
         let known = self.known();
-        let list = known.revoked.get(operator).map(|list| &list.seconds);
+        let list = known.revoked.get(operator).map(|list| &list.millis);
         let is_revoked = |id: &str| list.and_then(|list| list.get(id)).is_some_and(|at| issued_at <= *at);
         Ok(ids.into_iter().flatten().any(is_revoked))
     }
@@ -133,8 +133,8 @@ impl Table {
     /// Takes back every token that names this id and was issued until now.
     pub(crate) fn revoke(&self, operator: &OperatorName, id: &str, at: Timestamp) -> Result<Write, Failed> {
         let item = Item::at(&keys::revocation(operator, id))
-            .with_number("revoked_at", at.as_seconds())
+            .with_number("revoked_at", at.as_millis())
             .with_number("expires", at.plus_seconds(KEPT_SECONDS).as_seconds());
-        self.advance(item, "revoked_at", at.as_seconds())
+        self.advance(item, "revoked_at", at.as_millis())
     }
 }

@@ -34,8 +34,8 @@ pub(crate) struct Revoked {
     mistake: &'static str,
 }
 
-/// An agent loses the phone. What somebody can do with a copied token alone comes to nothing; the desk revokes the phone,
-/// whose refresh is refused at once; and the agent gets another one.
+/// An agent loses the phone. What somebody can do with a copied token alone comes to nothing; the desk revokes the
+/// phone, whose refresh is refused at once; and the agent gets another one.
 pub(crate) fn lose(run: &Run, house: &House, agent: &Caller) -> Option<Revoked> {
     let username = agent.username.as_str();
     let device_id = agent.login().held().device_id.clone();
@@ -109,8 +109,8 @@ fn copied(run: &Run, username: &str, login: &Login) {
     }
 }
 
-/// In the evening a used-up refresh token comes back on each phone that was bought last: two have the login, so it ends,
-/// and nobody works with it any more.
+/// In the evening a used-up refresh token comes back on each phone that was bought last: two have the login, so it
+/// ends, and nobody works with it any more.
 pub(crate) fn come_back(run: &Run, team: &Team, plan: &Plan) -> Vec<Revoked> {
     let losers: Vec<&Caller> = plan
         .officers

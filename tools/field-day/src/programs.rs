@@ -73,7 +73,7 @@ fn must_be_itself(run: &Run, program: &Caller, client_id: &str) {
     }
 }
 
-/// What it was given scopes for works, what its role may do beyond them does not, and what its role may not do does not.
+/// What it was given scopes for works; what its role may do beyond them, and what its role may not do, does not.
 fn keeps_within_its_scopes(run: &Run, program: &Caller) {
     program.get::<Value>(run, "settlement-list", "/settlements?limit=1");
     let instruct = Ask::post("disbursement-create", "/disbursements", &json!({})).key(&run.next_key());

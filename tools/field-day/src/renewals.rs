@@ -1,5 +1,5 @@
-//! Refreshes on a line that drops: whatever is lost and however many ask at once, a phone stays logged in, and one token
-//! has one successor.
+//! Refreshes on a line that drops: whatever is lost and however many ask at once, a phone stays logged in, and one
+//! token has one successor.
 
 use std::{collections::BTreeSet, io};
 

@@ -1,6 +1,8 @@
 //! `device-revoke`: a phone is lost; whoever finds it finds nothing.
 
-use domain::access::{AGENT_LIST, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE, LOCATION_RECORD, SESSION_GET, TOKEN_ISSUE};
+use domain::access::{
+    AGENT_LIST, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE, LOCATION_RECORD, SESSION_GET, TOKEN_ISSUE,
+};
 use serde_json::json;
 use testkit::{Person, Reply, RestRequest, World};
 
@@ -63,7 +65,11 @@ async fn one_phone_of_an_agent_is_lost_and_the_other_goes_on() {
     let first = phone_login(&world, &world.pennco, &lost).await;
     let second = phone_login(&world, &world.pennco, &kept).await;
     let agent = holder(&world.pennco.agents[0], &second);
-    assert_eq!(revoke(&world, &agent, first.text("/device_id"), "k1").await.text("/status"), "revoked", "by themselves");
+    assert_eq!(
+        revoke(&world, &agent, first.text("/device_id"), "k1").await.text("/status"),
+        "revoked",
+        "by themselves"
+    );
     let said = on_every_route(&world, &agent, 31).await;
     assert!(said.iter().all(|(status, _)| *status < 300), "{said:?}");
     assert_eq!(call(&world, &TOKEN_ISSUE, &kept.refreshes(second.text("/refresh_token"))).await.status, 200);

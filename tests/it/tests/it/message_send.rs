@@ -4,9 +4,7 @@ use serde_json::json;
 use testkit::{QueueMessage, World};
 
 use crate::{
-    logins::{
-        change, clerk, deliver, new_agent, set_password, take_on, ticket_in, wish_for_code, wish_for_ticket,
-    },
+    logins::{change, clerk, deliver, new_agent, set_password, take_on, ticket_in, wish_for_code, wish_for_ticket},
     steps::{collected, relay, waiting, work_off},
 };
 
@@ -84,7 +82,11 @@ async fn what_dies_anywhere_is_sent_in_the_end_and_its_ticket_is_good() {
             wish_for_ticket(&world, 0, "desk@pennco").await;
             relay(&world).await;
             let messages = waiting(&world, "message");
-            if after { world.table.crash_after(n) } else { world.table.crash_before(n) }
+            if after {
+                world.table.crash_after(n)
+            } else {
+                world.table.crash_before(n)
+            }
             let failed = send(&world, &messages).await;
             let crashed = world.table.has_crashed();
             world.table.recover();
@@ -113,7 +115,10 @@ async fn a_reset_and_an_invitation_say_who_for_whom_and_how_long() {
     let mails = world.post.mail();
     let to = |address: &str| mails.iter().find(|mail| mail.to == address).unwrap();
     let (invitation, reset) = (to("newcomer@pennco.example"), to("desk@pennco.example"));
-    assert_eq!((invitation.subject.as_str(), reset.subject.as_str()), ("Your Milepost login", "A new Milepost password"));
+    assert_eq!(
+        (invitation.subject.as_str(), reset.subject.as_str()),
+        ("Your Milepost login", "A new Milepost password")
+    );
     assert!(invitation.text.contains("newcomer@pennco") && invitation.text.contains("7 days"), "{invitation:?}");
     assert!(reset.text.contains("desk@pennco") && reset.text.contains("30 minutes"), "{reset:?}");
     for mail in [invitation, reset] {

@@ -136,9 +136,20 @@ async fn what_is_no_number_is_invalid_and_uses_nothing_up() {
     let world = World::new().await;
     let long = format!("+91{}@pennco", "9".repeat(90));
     let names = [
-        "", "@", "desk@pennco", "+919800000001", "919800000001@pennco", "+91 98000 00001@pennco", "+91@pennco",
-        "+919800000001@", "+919800000001@PENNCO", "+919800000001@pennco@vishi", "+919800000001#@pennco",
-        "+९१९८०००००००१@pennco", "<script>@pennco", &long,
+        "",
+        "@",
+        "desk@pennco",
+        "+919800000001",
+        "919800000001@pennco",
+        "+91 98000 00001@pennco",
+        "+91@pennco",
+        "+919800000001@",
+        "+919800000001@PENNCO",
+        "+919800000001@pennco@vishi",
+        "+919800000001#@pennco",
+        "+९१९८०००००००१@pennco",
+        "<script>@pennco",
+        &long,
     ];
     for name in names {
         let reply = wish_for_code(&world, 0, name).await;
@@ -159,7 +170,8 @@ async fn the_commit_and_the_event_name_the_challenge_and_no_number() {
     relay(&world).await;
     let code = world.post.sms()[0].text[..6].to_owned();
     let commits = world.table.items(RECORDS).into_iter().filter(|item| item["sk"]["S"] == "commit");
-    let commits: Vec<String> = commits.map(|item| item.to_string()).filter(|text| text.contains(challenge_id)).collect();
+    let commits: Vec<String> =
+        commits.map(|item| item.to_string()).filter(|text| text.contains(challenge_id)).collect();
     let messages = ["message", "activity"].iter().flat_map(|queue| world.queues.sent_to(queue));
     let messages: Vec<String> = messages.map(|sent| sent.body).filter(|text| text.contains(challenge_id)).collect();
     assert!(commits.len() == 1 && messages.len() >= 2, "{commits:?} {messages:?}");

@@ -4,8 +4,7 @@ use testkit::{Operation, World};
 
 use crate::{
     logins::{
-        asked_of_the_table, bytes, change, clerk, deliver, happened, login, opens, take_on, ticket_for,
-        wish_for_ticket,
+        asked_of_the_table, bytes, change, clerk, deliver, happened, login, opens, take_on, ticket_for, wish_for_ticket,
     },
     steps::relay,
 };

@@ -8,9 +8,8 @@ use testkit::{Fault, Operation, PASSWORD, RestRequest, World, asks};
 
 use crate::{
     logins::{
-        agents_as, ask, change, clerk, console, cookie_opens, deliver, happened, login, moment, opens,
-        password, refresh, second_factor, set_password, take_on, ticket_for, ticket_in, totp_at, user,
-        wish_for_ticket,
+        agents_as, ask, change, clerk, console, cookie_opens, deliver, happened, login, moment, opens, password,
+        refresh, second_factor, set_password, take_on, ticket_for, ticket_in, totp_at, user, wish_for_ticket,
     },
     steps::all_at_once,
 };
@@ -83,7 +82,8 @@ async fn a_weak_password_is_refused_and_the_ticket_is_still_good() {
     let world = World::new().await;
     let ticket = ticket_for(&world, "desk@pennco").await;
     let long = "x".repeat(1_001);
-    let weak = ["", "short", "eleven char", "aaaaaaaaaaaaaaaa", "abcabcabcabcabc", "deskdeskdeskdesk", "desk@pennco-1", &long];
+    let weak =
+        ["", "short", "eleven char", "aaaaaaaaaaaaaaaa", "abcabcabcabcabc", "deskdeskdeskdesk", "desk@pennco-1", &long];
     for weak in weak {
         let reply = set_password(&world, 1, &ticket, weak).await;
         assert_eq!((reply.said(), reply.flaws()), ((422, "invalid"), vec![("/password", "invalid_value")]), "{weak}");

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use domain::{
     Role, Timestamp, UserId,
-    access::{CLIENT_ROTATE, CLIENT_UPDATE, DELIVERY_LIST, DEVICE_REVOKE, DISBURSEMENT_CREATE, SESSION_GET, TOKEN_ISSUE},
+    access::{
+        CLIENT_ROTATE, CLIENT_UPDATE, DELIVERY_LIST, DEVICE_REVOKE, DISBURSEMENT_CREATE, SESSION_GET, TOKEN_ISSUE,
+    },
     secret::RefreshToken,
     user::{KeptUser, User, UserStatus},
 };
@@ -16,9 +18,9 @@ use crate::{
     device_list::phones,
     door::call,
     logins::{
-        Phone, agents_as, ask, asked_of_the_table, bytes, change, clerk, client_credentials, code_at, code_for, console,
-        deliver, enrol, happened, holder, login, moment, opens, password, phone_login, program, proven, refresh,
-        second_factor, take_on, ticket_for, totp_at, wish_for_code, with_code, with_totp,
+        Phone, agents_as, ask, asked_of_the_table, bytes, change, clerk, client_credentials, code_at, code_for,
+        console, deliver, enrol, happened, holder, login, moment, opens, password, phone_login, program, proven,
+        refresh, second_factor, take_on, ticket_for, totp_at, wish_for_code, with_code, with_totp,
     },
     steps::{all_at_once, command, instruction, relay},
 };
@@ -376,7 +378,11 @@ async fn a_refresh_that_dies_anywhere_is_asked_again_and_gets_the_one_successor(
             let world = World::new().await;
             let tokens = login(&world, 0, "desk@pennco").await;
             let body = refresh(tokens.text("/refresh_token"));
-            if after { world.table.crash_after(n) } else { world.table.crash_before(n) }
+            if after {
+                world.table.crash_after(n)
+            } else {
+                world.table.crash_before(n)
+            }
             let first = ask(&world, 1, &body).await;
             let crashed = world.table.has_crashed();
             world.table.recover();
@@ -752,7 +758,10 @@ async fn a_program_with_a_wrong_a_former_or_no_secret_gets_nothing() {
     let grant = "grant_type=client_credentials";
     let right_in_the_body = format!("{grant}&client_id={}&client_secret={secret}", id.replace('@', "%40"));
     for (how, request) in [
-        ("a wrong secret in the header before a right one in the body", by_basic(&format!("{id}:x"), &right_in_the_body)),
+        (
+            "a wrong secret in the header before a right one in the body",
+            by_basic(&format!("{id}:x"), &right_in_the_body),
+        ),
         ("no colon", by_basic(&id, grant)),
         ("no name", by_basic(&format!(":{secret}"), grant)),
         ("not base64", form(grant).header("Authorization", "Basic ÄÖÜ")),
@@ -838,8 +847,7 @@ async fn a_factor_that_waits_for_its_first_code_is_not_asked_for() {
 }
 
 /// [`PASSWORD`] as it was hashed when machines were slower.
-const DATED: &str =
-    "$argon2id$v=19$m=4096,t=1,p=1$c2FsdCBvZiBsYXN0IHllYXI$bkU4Yx3Sn5px4MMljqxRV8kec9Zsk3XUI9pZcgbuHgc";
+const DATED: &str = "$argon2id$v=19$m=4096,t=1,p=1$c2FsdCBvZiBsYXN0IHllYXI$bkU4Yx3Sn5px4MMljqxRV8kec9Zsk3XUI9pZcgbuHgc";
 
 /// Somebody whose password was set when machines were slower.
 async fn veteran(world: &World) {

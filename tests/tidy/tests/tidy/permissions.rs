@@ -232,9 +232,7 @@ fn no_row_of_the_table_of_uses_has_become_idle() {
     let idle: Vec<&str> = USES
         .iter()
         .map(|(call, _)| *call)
-        .filter(|call| {
-            call.split_once("::").is_none_or(|(_, method)| !store.contains(&format!("fn {method}(")))
-        })
+        .filter(|call| call.split_once("::").is_none_or(|(_, method)| !store.contains(&format!("fn {method}("))))
         .collect();
     assert!(idle.is_empty(), "no capability has these any more, take them out of USES: {idle:?}");
 }
