@@ -1,22 +1,11 @@
-//! An operator that signs up when the stack has long been running: the only one with days that nobody has closed.
-//!
-//! Operators are not made over the API, so this writes what `cargo xtask seed` writes, by the same hands.
+//! An operator that is taken on when the stack has long been running: the only one with days that nobody has closed. Its
+//! admin is invited by `cargo xtask operator`, and invites the rest over the API.
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region},
-};
-use domain::{
-    Currency, Timestamp, UserId,
-    access::Role,
-    operator::Operator,
-    user::{KeptUser, User, UserStatus},
-};
-use edge::credentials::hash_password;
-use store::{Directory, Table, TableNames};
+use serde_json::json;
+use xtask::{operator::NewOperator, stack::Stack};
 
 use crate::{
-    patience::now,
+    patience::until,
     person::Person,
     stage::{PASSWORD, Stage},
 };
@@ -28,54 +17,36 @@ pub(crate) const PARTNERS: [&str; 2] = ["bfil", "samasta"];
 
 /// Takes it on; its settlement desk, logged in.
 pub(crate) fn sign_up(stage: &Stage) -> Person {
-    let operator = Operator {
-        operator: NAME.parse().expect("a name"),
+    let Stack { port, .. } = stage.stack;
+    let operator = NewOperator {
+        name: NAME.to_owned(),
+        regions: vec!["hubli".to_owned()],
+        partners: PARTNERS.map(str::to_owned).into(),
+        admin_email: address("admin"),
         zone: "Asia/Kolkata".to_owned(),
-        currency: Currency::Inr,
-        regions: vec!["hubli".parse().expect("a name")],
-        partners: PARTNERS.map(|name| name.parse().expect("a name")).into(),
+        currency: "INR".to_owned(),
+        port,
+        tables: vec![],
     };
-    let at = Timestamp::from_millis(now().as_millisecond());
-    let user_id = UserId::mint(Timestamp::EPOCH, &[NAME.as_bytes()]);
-    let user = User {
-        subject: user_id.to_string(),
-        user_id,
-        login: "settlement".to_owned(),
-        name: "The settlement desk".to_owned(),
-        email: None,
-        role: Role::Settlement,
-        regions: vec![],
-        status: UserStatus::Active,
-        has_totp: false,
-        version: 1,
-        created_at: at,
-        updated_at: at,
-    };
-    let password_hash = hash_password(PASSWORD, b"salt of the earth").expect("a hash");
-    let kept =
-        KeptUser { user, password_hash: Some(password_hash), second_factor: None, logins_from: Timestamp::EPOCH };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let directory = directory(stage);
-    let written = runtime.block_on(async {
-        directory.create_operator(&operator).await?;
-        directory.create_user(&operator.operator, &kept, at).await
-    });
-    written.expect("the newcomer is written");
-    stage.person("settlement", NAME)
+    operator.take_on().unwrap_or_else(|failed| panic!("{NAME} is not taken on: {failed}"));
+    let admin = come_in(stage, "admin");
+    let desk = json!({"login": "settlement", "name": "The settlement desk", "email": address("settlement"), "role": "settlement"});
+    admin.post("/api/v1/users", "settlement-desk", &desk).must_be(201);
+    come_in(stage, "settlement")
 }
 
-fn directory(stage: &Stage) -> Directory {
-    let stack = &stage.stack;
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(stack.region.clone()))
-        .endpoint_url(&stack.emulator_url)
-        .credentials_provider(Credentials::new("test", "test", None, None, "local"))
-        .build();
-    let tables = TableNames {
-        records: stack.records_table.clone(),
-        ledger: stack.ledger_table.clone(),
-        tracks: stack.tracks_table.clone(),
-    };
-    Directory::new(Table::new(Client::from_conf(config), tables))
+fn address(login: &str) -> String {
+    format!("{login}@{NAME}.example")
+}
+
+/// Somebody takes up their invitation and logs in.
+fn come_in(stage: &Stage, login: &str) -> Person {
+    let to = [address(login)];
+    let is_theirs = |mail: &crate::post::Mail| mail.to == to;
+    let mail = until("the invitation arrives", || stage.post.mails().into_iter().find(is_theirs));
+    let ticket = mail.ticket(NAME).unwrap_or_else(|| panic!("no ticket in {mail:?}"));
+    stage.api.must_stay_secret(&ticket);
+    let body = json!({"ticket": ticket, "password": PASSWORD}).to_string();
+    stage.api.send("POST", "/api/v1/auth/password", &[], Some(&body)).must_be(200);
+    stage.api.sign_in(&format!("{login}@{NAME}"), PASSWORD)
 }

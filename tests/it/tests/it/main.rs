@@ -15,6 +15,7 @@ mod forged_tokens;
 mod logins;
 mod ownership;
 mod steps;
+mod throttles;
 
 mod account_get;
 mod activity_get;
