@@ -163,6 +163,7 @@ routes! {
     OTP_REQUEST = "otp-request", "POST" "/api/v1/auth/otp", Public, [];
     PASSWORD_RESET = "password-reset", "POST" "/api/v1/auth/password/reset", Public, [];
     PASSWORD_SET = "password-set", "POST" "/api/v1/auth/password", Public, [];
+    PROOF_GET = "proof-get", "GET" "/api/v1/proof", Query, [Staff Operator, Settlement Operator, Admin Operator];
     SESSION_CREATE = "session-create", "POST" "/api/v1/auth/session", Public, [];
     SESSION_DELETE = "session-delete", "DELETE" "/api/v1/auth/session", NaturalCommand, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];
     SESSION_GET = "session-get", "GET" "/api/v1/auth/session", Query, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];

@@ -162,6 +162,10 @@ pub struct Subject {
     pub reference: Option<String>,
 }
 
+/// The most entries of a transfer: each is two writes, entry and balance, and a transaction of DynamoDB has a hundred, of
+/// which the commit and what it is about take some.
+pub const MOST_POSTINGS: usize = 40;
+
 /// Entries that sum to zero, booked together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
@@ -180,6 +184,12 @@ pub enum Unbalanced {
     /// A transfer has at least two sides.
     #[error("a transfer has two or more entries")]
     TooFew,
+    /// One transaction writes all of it.
+    #[error("a transfer has at most {MOST_POSTINGS} entries")]
+    TooMany,
+    /// An entry of nothing says nothing.
+    #[error("an entry of a transfer moves something")]
+    Zero,
     /// An account may stand in a transfer once.
     #[error("an account stands in a transfer once")]
     RepeatedAccount,
@@ -198,6 +208,12 @@ impl Transfer {
     ) -> Result<Self, Unbalanced> {
         if postings.len() < 2 {
             return Err(Unbalanced::TooFew);
+        }
+        if postings.len() > MOST_POSTINGS {
+            return Err(Unbalanced::TooMany);
+        }
+        if postings.iter().any(|posting| posting.amount.amount_minor == 0) {
+            return Err(Unbalanced::Zero);
         }
         let mut sums: std::collections::BTreeMap<Currency, i64> = std::collections::BTreeMap::new();
         for (index, posting) in postings.iter().enumerate() {
@@ -296,10 +312,16 @@ mod tests {
         assert_eq!(Transfer::new(id(), TransferKind::Collection, lopsided, Subject::default()), Err(Unbalanced::Sum));
         let mixed = vec![posting(1, 5), Posting { account: account(2), amount: Money::new(-5, Currency::Npr) }];
         assert_eq!(Transfer::new(id(), TransferKind::Collection, mixed, Subject::default()), Err(Unbalanced::Sum));
-        assert_eq!(
-            Transfer::new(id(), TransferKind::Collection, vec![posting(1, 0)], Subject::default()),
-            Err(Unbalanced::TooFew)
-        );
+        let refused =
+            |postings| Transfer::new(id(), TransferKind::Collection, postings, Subject::default()).unwrap_err();
+        assert_eq!(refused(vec![posting(1, 5)]), Unbalanced::TooFew);
+        assert_eq!(refused(vec![posting(1, 5), posting(2, -5), posting(3, 0)]), Unbalanced::Zero);
+        assert_eq!(refused(vec![posting(1, 5), posting(1, -5)]), Unbalanced::RepeatedAccount);
+        assert_eq!(refused(vec![posting(1, i64::MAX), posting(2, 1), posting(3, 1)]), Unbalanced::Sum);
+        for count in [41_u8, 101] {
+            let many = (0..count).map(|index| posting(index, 1)).collect();
+            assert_eq!(refused(many), Unbalanced::TooMany, "{count}");
+        }
     }
 
     #[test]

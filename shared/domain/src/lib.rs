@@ -19,6 +19,7 @@ pub mod message;
 pub mod money;
 pub mod operator;
 pub mod problem;
+pub mod proof;
 pub mod refusal;
 pub mod secret;
 pub mod session;

@@ -6,8 +6,8 @@ use aws_config::BehaviorVersion;
 use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
     Accounts, Activities, Agents, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements, ExportWriter,
-    Exports, Files, Messages, Outbox, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter, Settlements, Table,
-    TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter,
+    Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -166,6 +166,12 @@ impl Env {
         let own_endpoint = self.config.endpoint_url().is_some();
         let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(own_endpoint).build();
         Ok(Files::new(aws_sdk_s3::Client::from_conf(config), variable("FILES_BUCKET")?))
+    }
+
+    /// Proofs of the books.
+    #[must_use]
+    pub fn proofs(&self) -> Proofs {
+        Proofs::new(self.table.clone())
     }
 
     /// Events that have not reached their queues.

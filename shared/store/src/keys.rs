@@ -24,6 +24,7 @@
 //! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
 //! | records | `{op}#calendar` | `calendar` | which business days are closed |
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
+//! | records | `{op}#proof` | `proof` | what the latest check of the books found |
 //! | records | `{op}#export#{export}` | `export` | a requested file |
 //! | records | `{op}#activity#{day}` | `{hour}#{region}` | how much happened |
 //! | records | `{op}#seen#{consumer}#{event}` | `seen` | a consumer's memory of an event |
@@ -188,6 +189,10 @@ pub(crate) fn settlement(operator: &OperatorName, settlement: &SettlementId) -> 
 
 pub(crate) fn export(operator: &OperatorName, export: &ExportId) -> Key {
     Key::new(format!("{operator}#export#{export}"), "export")
+}
+
+pub(crate) fn proof(operator: &OperatorName) -> Key {
+    Key::new(format!("{operator}#proof"), "proof")
 }
 
 pub(crate) fn activity_day(operator: &OperatorName, day: Day) -> String {

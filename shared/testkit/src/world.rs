@@ -32,8 +32,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
     Accounts, Activities, Agents, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory, Disbursements,
-    ExportWriter, Exports, Files, Messages, NewAgent, Outbox, PublicKey, QueueUrls, Queues, SecondFactors, Sessions,
-    SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs, PublicKey, QueueUrls, Queues, SecondFactors,
+    Sessions, SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -314,6 +314,12 @@ impl World {
     #[must_use]
     pub fn export_writer(&self) -> ExportWriter {
         ExportWriter::new(self.tables(), self.files())
+    }
+
+    /// Proofs of the books.
+    #[must_use]
+    pub fn proofs(&self) -> Proofs {
+        Proofs::new(self.tables())
     }
 
     /// Events that have not reached their queues, named `activity`, `settlement.fifo`, `export` and

@@ -22,7 +22,7 @@ use testkit::{
 use crate::{
     door::call,
     jwks_get::kids,
-    logins::{login, moment, opens, password},
+    logins::{console_at, cookie_opens, login, moment, opens, password},
 };
 
 const HOUR: i64 = 3_600;
@@ -165,12 +165,12 @@ async fn the_old_key_is_believed_for_thirteen_hours_after_the_tick_that_retires_
 #[tokio::test]
 async fn a_console_login_of_the_last_minute_lasts_its_twelve_hours() {
     let world = World::new().await;
-    let (cookie, _) = crate::logins::console_at(&world, DUE - 60, "desk@pennco").await;
+    let (cookie, _) = console_at(&world, DUE - 60, "desk@pennco").await;
     tick(&world, DUE).await.unwrap();
     for hour in 1..=12 {
         tick(&world, DUE + hour * HOUR).await.unwrap();
         let seconds = DUE + hour * HOUR - 61;
-        assert_eq!(crate::logins::cookie_opens(&world, seconds, &cookie).await, 200, "hour {hour}");
+        assert_eq!(cookie_opens(&world, seconds, &cookie).await, 200, "hour {hour}");
     }
 }
 
@@ -242,7 +242,11 @@ async fn what_secrets_manager_does_not_take_is_made_good_by_a_later_tick() {
 /// Lets a rotation die at its `n`-th call, and carries on with a tick at these seconds. Whether it came to that.
 async fn dies_and_goes_on(n: u32, after: bool, next_tick: i64) -> bool {
     let world = World::new().await;
-    if after { world.table.crash_after(n) } else { world.table.crash_before(n) }
+    if after {
+        world.table.crash_after(n)
+    } else {
+        world.table.crash_before(n)
+    }
     let died = tick(&world, DUE).await;
     let crashed = world.table.has_crashed();
     world.table.recover();

@@ -12,6 +12,7 @@ mod crash_points;
 mod door;
 mod every_route;
 mod forged_tokens;
+mod large_settlement;
 mod logins;
 mod ownership;
 mod steps;

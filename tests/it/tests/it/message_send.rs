@@ -146,8 +146,26 @@ async fn nobody_is_told_anything_who_may_not_log_in_or_is_not_there() {
     }
     deliver(&world).await;
     let mails = world.post.mail();
-    let [invitation] = mails.as_slice() else { panic!("the invitation alone: {mails:?}") };
-    assert_eq!((invitation.to.as_str(), world.post.sms()), ("invited@pennco.example", vec![]));
+    assert!(mails.iter().all(|mail| mail.to == "invited@pennco.example"), "{mails:?}");
+    assert!(mails.iter().all(|mail| mail.subject == "Your Milepost login"), "no reset without a password: {mails:?}");
+    assert_eq!((mails.len(), world.post.sms()), (2, vec![]), "the invitation, and once more because they asked");
+}
+
+#[tokio::test]
+async fn an_invitation_that_has_run_out_is_renewed_for_whoever_asks() {
+    let world = World::new().await;
+    take_on(&world, &world.pennco, "invite", &clerk("newcomer")).await;
+    deliver(&world).await;
+    let first = world.post.mail()[0].clone();
+    let late = 8 * 86_400;
+    let spent = set_password(&world, late, &ticket_in(&first.text), "correct horse battery").await;
+    assert_eq!(spent.said(), (422, "ticket_spent"));
+    assert_eq!(wish_for_ticket(&world, late, "newcomer@pennco").await.status, 202);
+    deliver(&world).await;
+    let renewed = world.post.mail().into_iter().find(|mail| *mail != first).unwrap();
+    assert_eq!((renewed.to.as_str(), renewed.subject.as_str()), ("newcomer@pennco.example", "Your Milepost login"));
+    let set = set_password(&world, late + 60, &ticket_in(&renewed.text), "correct horse battery").await;
+    assert_eq!((set.status, set.text("/status")), (200, "active"));
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use testkit::{PASSWORD, RECORDS, Reply, RestRequest, World, asks};
 use crate::{
     door::call,
     logins::{
-        ask, bytes, change, clerk, console, console_at, cookie_opens, happened, login, moment, password, second_factor,
-        totp_at,
+        ask, bytes, change, clerk, console, console_at, cookie_opens, happened, login, moment, password, refresh,
+        second_factor, totp_at,
     },
 };
 
@@ -67,8 +67,15 @@ async fn a_cookie_alone_changes_nothing() {
     let before = world.table.items(RECORDS).len();
     let turned: String = csrf_token.chars().rev().collect();
     let shorter = &csrf_token[..csrf_token.len() - 1];
-    let bad =
-        [None, Some(""), Some("x"), Some(&*of_another_login), Some(&*of_another_operator), Some(&*turned), Some(shorter)];
+    let bad = [
+        None,
+        Some(""),
+        Some("x"),
+        Some(&*of_another_login),
+        Some(&*of_another_operator),
+        Some(&*turned),
+        Some(shorter),
+    ];
     for csrf_token in bad {
         let request = take_on(&cookie, "k1");
         let request = csrf_token.iter().fold(request, |request, token| request.header("X-CSRF-Token", token));
@@ -94,7 +101,11 @@ async fn a_bearer_token_needs_no_csrf_token_and_is_judged_alone() {
     let request = export(asks(&EXPORT_CREATE).header("Authorization", &bearer));
     assert_eq!(call(&world, &EXPORT_CREATE, &request).await.status, 202);
     let both = asks(&EXPORT_CREATE).header("Authorization", &bearer).header("Cookie", &cookie);
-    assert_eq!(call(&world, &EXPORT_CREATE, &export(both)).await.status, 202, "the bearer token is the one that counts");
+    assert_eq!(
+        call(&world, &EXPORT_CREATE, &export(both)).await.status,
+        202,
+        "the bearer token is the one that counts"
+    );
     let bad = asks(&EXPORT_CREATE).header("Authorization", "Bearer x").header("Cookie", &cookie);
     let reply = call(&world, &EXPORT_CREATE, &export(bad.header("X-CSRF-Token", &csrf_token))).await;
     assert_eq!(reply.said(), (401, "unauthenticated"), "a bad one is not made good by a cookie");
@@ -124,8 +135,14 @@ async fn refusals_are_those_of_the_token_endpoint_and_set_no_cookie() {
         (status, body.replace("/auth/token", "/auth/session"), headers)
     };
     let names = [
-        ("desk@pennco", "wrong"), ("nobody@pennco", PASSWORD), ("desk@nobody", PASSWORD), ("desk", PASSWORD), ("", ""),
-        ("+919800000001@pennco", PASSWORD), ("DESK@pennco", PASSWORD), ("desk@pennco", ""),
+        ("desk@pennco", "wrong"),
+        ("nobody@pennco", PASSWORD),
+        ("desk@nobody", PASSWORD),
+        ("desk", PASSWORD),
+        ("", ""),
+        ("+919800000001@pennco", PASSWORD),
+        ("DESK@pennco", PASSWORD),
+        ("desk@pennco", ""),
     ];
     for (name, password) in names {
         let reply = open(&world, 0, &by_name(name, password)).await;
@@ -170,7 +187,7 @@ async fn a_login_of_the_console_is_noted_and_cannot_be_refreshed() {
     let (cookie, _) = console(&world, "desk@pennco").await;
     assert_eq!(happened(&world, "session.opened").len(), 1);
     let token = cookie.trim_start_matches("__Host-session=");
-    let reply = ask(&world, 0, &crate::logins::refresh(token)).await;
+    let reply = ask(&world, 0, &refresh(token)).await;
     assert_eq!(reply.said(), (401, "invalid_credentials"));
 }
 

@@ -5,11 +5,11 @@ use domain::{
     access::{ROUTES, SESSION_CREATE, SESSION_GET},
 };
 use serde_json::{Value, json};
-use testkit::{PASSWORD, Person, Reply, World, asks};
+use testkit::{Fault, Operation, PASSWORD, Person, Reply, World, asks};
 
 use crate::{
     door::call,
-    logins::{Phone, ask, client_credentials, console, holder, login, phone_login, program},
+    logins::{Phone, ask, client_credentials, console, holder, login, moment, phone_login, program},
 };
 
 async fn session(world: &World, person: &Person) -> Reply {
@@ -94,7 +94,8 @@ async fn a_page_that_was_loaded_anew_gets_its_csrf_token_again() {
 #[tokio::test]
 async fn a_program_may_what_its_token_names_and_nothing_else() {
     let world = World::new().await;
-    let (id, secret) = program(&world, &world.pennco, &["disbursement:read", "disbursement:write", "session:read"]).await;
+    let (id, secret) =
+        program(&world, &world.pennco, &["disbursement:read", "disbursement:write", "session:read"]).await;
     let partner = &world.pennco.partners[0];
     let whole = ask(&world, 0, &client_credentials(&id, &secret)).await;
     let shown = session(&world, &holder(partner, &whole)).await;
@@ -106,4 +107,35 @@ async fn a_program_may_what_its_token_names_and_nothing_else() {
     less["scope"] = json!("session:read");
     let less = ask(&world, 0, &less).await;
     assert_eq!(operations(&session(&world, &holder(partner, &less)).await), ["session-get"]);
+}
+
+#[tokio::test]
+async fn whether_somebody_was_revoked_costs_one_query_in_half_a_minute() {
+    let world = World::new().await;
+    let mut asked = Vec::new();
+    for seconds in [0, 29, 30, 31, 59, 60, 61] {
+        world.table.reset_calls();
+        let people = [&world.pennco.desk, &world.pennco.admin, &world.pennco.partners[0]];
+        for person in people {
+            let request = person.asks(&SESSION_GET).at(moment(seconds));
+            assert_eq!(call(&world, &SESSION_GET, &request).await.status, 200);
+        }
+        asked.push(world.table.calls().total().count);
+    }
+    // The keys are read anew after fifty seconds.
+    println!("queries of three calls after 0, 29, 30, 31, 59, 60 and 61 seconds: {asked:?}");
+    assert_eq!(asked, [0, 0, 1, 0, 1, 1, 0]);
+}
+
+#[tokio::test]
+async fn nobody_is_believed_on_an_old_list() {
+    let world = World::new().await;
+    let desk = &world.pennco.desk;
+    let asked = async |seconds: i64| call(&world, &SESSION_GET, &desk.asks(&SESSION_GET).at(moment(seconds))).await;
+    world.table.inject(Fault::FailBefore { op: Operation::Query, times: 3 });
+    assert_eq!(asked(29).await.status, 200, "a list of half a minute is good");
+    assert_eq!(asked(30).await.said(), (503, "unavailable"));
+    assert_eq!(asked(30).await.status, 200, "the table answers again");
+    world.table.inject(Fault::FailBefore { op: Operation::Query, times: 3 });
+    assert_eq!(asked(59).await.said(), (503, "unavailable"), "nor on old keys");
 }

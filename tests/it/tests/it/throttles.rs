@@ -14,7 +14,10 @@ use tokio::task::JoinSet;
 
 use crate::{
     door::call,
-    logins::{ask, client_credentials, holder, moment, password, program},
+    logins::{
+        ask, clerk, client_credentials, deliver, holder, login, moment, password, program, set_password, take_on,
+        ticket_in,
+    },
     steps::{all_at_once, collection, command, instruction, point},
 };
 
@@ -92,6 +95,25 @@ async fn a_program_is_counted_beside_its_partners_people() {
     let machine = holder(partner, &tokens);
     let by_machine = (1_000..1_110).map(|n| instruct(&machine, n)).collect();
     assert_eq!(let_through(&world, &DISBURSEMENT_CREATE, by_machine).await, (100, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_people_of_one_partner_are_counted_apart_and_may_use_one_key() {
+    let world = Arc::new(World::new().await);
+    let partner = &world.pennco.partners[0];
+    let mut colleague = clerk("colleague");
+    (colleague["role"], colleague["partner_id"]) = (json!("partner"), json!("bfil"));
+    take_on(&world, &world.pennco, "invite", &colleague).await;
+    deliver(&world).await;
+    assert_eq!(set_password(&world, -1, &ticket_in(&world.post.mail()[0].text), PASSWORD).await.status, 200);
+    for (name, first) in [("bfil@pennco", 0), ("colleague@pennco", 1_000)] {
+        let person = holder(partner, &login(&world, 0, name).await);
+        let request = |n: i32| {
+            command(&person, &DISBURSEMENT_CREATE, &format!("k{n}"), &instruction(&format!("BF-{}", first + n), 500))
+        };
+        let requests = (0..110).map(request).collect();
+        assert_eq!(let_through(&world, &DISBURSEMENT_CREATE, requests).await, (100, 10), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -215,7 +237,8 @@ async fn a_bucket_is_exact_however_many_take_from_it_at_once() {
 
 #[tokio::test]
 async fn the_rates_are_those_that_the_documents_promise() {
-    let quotas = |role: Role| command_rates(role).iter().map(|rate| (rate.quota, rate.window_seconds)).collect::<Vec<_>>();
+    let quotas =
+        |role: Role| command_rates(role).iter().map(|rate| (rate.quota, rate.window_seconds)).collect::<Vec<_>>();
     assert_eq!(quotas(Role::Agent), [(600, 60), (5_000, 86_400)]);
     assert_eq!(quotas(Role::Partner), [(100, 10), (20_000, 3_600)]);
     for role in [Role::Staff, Role::Settlement, Role::Admin] {

@@ -20,7 +20,7 @@ use crate::{
     logins::{
         Phone, agents_as, ask, asked_of_the_table, bytes, change, clerk, client_credentials, code_at, code_for,
         console, deliver, enrol, happened, holder, login, moment, opens, password, phone_login, program, proven,
-        refresh, second_factor, take_on, ticket_for, totp_at, wish_for_code, with_code, with_totp,
+        refresh, second_factor, take_on, ticket_for, ticket_in, totp_at, wish_for_code, with_code, with_totp,
     },
     steps::{all_at_once, command, instruction, relay},
 };
@@ -920,7 +920,7 @@ async fn nothing_that_opens_a_door_lies_in_the_tables_or_the_queues() {
     take_on(&world, pennco, "invite", &clerk("invited")).await;
     ask(&world, 0, &password("desk@pennco", "a password with a typo in it")).await;
     deliver(&world).await;
-    let invitation = crate::logins::ticket_in(&world.post.mail().last().unwrap().text);
+    let invitation = ticket_in(&world.post.mail().last().unwrap().text);
     let tag = |reply: &Reply| reply.text("/refresh_token").rsplit('.').next().unwrap().to_owned();
     let raw = data_encoding::BASE32_NOPAD.decode(factor.as_bytes()).unwrap();
     let secrets = [

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use domain::access::TOTP_CONFIRM;
 use serde_json::json;
-use testkit::{World, asks};
+use testkit::{PASSWORD, World, asks};
 
 use crate::{
     door::call,
-    logins::{ask, confirm, enrol, happened, login, moment, opens, password, second_factor, totp_at, user},
+    logins::{ask, confirm, enrol, happened, login, moment, opens, password, refresh, second_factor, totp_at, user},
     steps::all_at_once,
 };
 
@@ -23,9 +23,9 @@ async fn the_first_code_confirms_the_factor_and_ends_no_login() {
     let confirmed = confirm(&world, desk, &totp_at(&secret, 0)).await;
     assert_eq!((confirmed.status, &confirmed.json["has_totp"]), (200, &json!(true)));
     assert_eq!(happened(&world, "totp.confirmed"), [desk.subject()]);
-    assert_eq!(ask(&world, 1, &password("desk@pennco", testkit::PASSWORD)).await.said(), (401, "totp_required"));
+    assert_eq!(ask(&world, 1, &password("desk@pennco", PASSWORD)).await.said(), (401, "totp_required"));
     assert_eq!(opens(&world, 40, &tokens).await, 200);
-    let refreshed = ask(&world, 40, &crate::logins::refresh(tokens.text("/refresh_token"))).await;
+    let refreshed = ask(&world, 40, &refresh(tokens.text("/refresh_token"))).await;
     assert_eq!(refreshed.status, 200);
 }
 
@@ -36,9 +36,8 @@ async fn another_code_confirms_nothing_and_the_right_one_still_does() {
     assert_eq!(confirm(&world, desk, "123456").await.said(), MISMATCH, "there is none to be confirmed");
     let secret = enrol(&world, desk).await;
     let right = totp_at(&secret, 0);
-    let turned: String = right.chars().rev().collect();
     let wrong = ["", "12345", "x23456", "१२", &totp_at(&secret, 90), &totp_at(&secret, -90)];
-    for code in wrong.into_iter().filter(|code| *code != turned) {
+    for code in wrong {
         assert_eq!(confirm(&world, desk, code).await.said(), MISMATCH, "{code}");
     }
     let long = confirm(&world, desk, "1234567").await;
@@ -85,6 +84,7 @@ async fn a_code_confirms_the_factor_of_its_owner_alone() {
     let secret = enrol(&world, &world.pennco.desk).await;
     enrol(&world, &world.pennco.admin).await;
     assert_eq!(confirm(&world, &world.pennco.admin, &totp_at(&secret, 0)).await.said(), MISMATCH);
-    let nobody = call(&world, &TOTP_CONFIRM, &asks(&TOTP_CONFIRM).json(&json!({ "code": "123456" })).at(moment(0))).await;
+    let nobody =
+        call(&world, &TOTP_CONFIRM, &asks(&TOTP_CONFIRM).json(&json!({ "code": "123456" })).at(moment(0))).await;
     assert_eq!(nobody.said(), (401, "unauthenticated"));
 }

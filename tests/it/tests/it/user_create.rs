@@ -23,7 +23,8 @@ async fn create(world: &World, key: &str, body: &Value) -> Reply {
 
 /// Somebody of each role, complete.
 fn newcomers() -> [(&'static str, Value); 5] {
-    let person = |role: &str| json!({ "login": format!("new-{role}"), "name": "N. N.", "email": "n@e.in", "role": role });
+    let person =
+        |role: &str| json!({ "login": format!("new-{role}"), "name": "N. N.", "email": "n@e.in", "role": role });
     let with = |role: &str, name: &str, value: Value| {
         let mut body = person(role);
         body[name] = value;
@@ -140,12 +141,18 @@ async fn a_role_has_what_it_needs_and_nothing_else() {
         ("login", json!("somebody")),
     ];
     for (role, whole) in newcomers() {
-        for (name, _) in whole.as_object().unwrap().clone().iter().filter(|(name, _)| !matches!(name.as_str(), "role" | "name")) {
+        for (name, _) in
+            whole.as_object().unwrap().clone().iter().filter(|(name, _)| !matches!(name.as_str(), "role" | "name"))
+        {
             let mut without = whole.clone();
             without.as_object_mut().unwrap().remove(name);
             let reply = create(&world, "k1", &without).await;
             let pointer = format!("/{name}");
-            assert_eq!((reply.said(), reply.flaws()), ((422, "invalid"), vec![(&*pointer, "required")]), "{role} without {name}");
+            assert_eq!(
+                (reply.said(), reply.flaws()),
+                ((422, "invalid"), vec![(&*pointer, "required")]),
+                "{role} without {name}"
+            );
             cases += 1;
         }
         for (name, value) in extras.iter().filter(|(name, _)| whole.get(*name).is_none()) {
@@ -153,7 +160,11 @@ async fn a_role_has_what_it_needs_and_nothing_else() {
             more[*name] = value.clone();
             let reply = create(&world, "k1", &more).await;
             let pointer = format!("/{name}");
-            assert_eq!((reply.said(), reply.flaws()), ((422, "invalid"), vec![(&*pointer, "not_allowed")]), "{role} with {name}");
+            assert_eq!(
+                (reply.said(), reply.flaws()),
+                ((422, "invalid"), vec![(&*pointer, "not_allowed")]),
+                "{role} with {name}"
+            );
             cases += 1;
         }
     }

@@ -9,8 +9,8 @@ use testkit::{PASSWORD, Person, Reply, RestRequest, World};
 use crate::{
     door::call,
     logins::{
-        Phone, agents_as, ask, change, clerk, code_for, deliver, happened, holder, login, moment, new_agent, opens, password,
-        phone_login, refresh, set_password, take_on, ticket_in, user, with_code,
+        Phone, agents_as, ask, change, clerk, code_for, deliver, happened, holder, login, moment, new_agent, opens,
+        password, phone_login, refresh, set_password, take_on, ticket_in, user, with_code,
     },
     steps::{all_at_once, command},
 };
@@ -228,6 +228,22 @@ async fn a_disabled_agent_is_out_with_the_phone_and_gets_no_code() {
 }
 
 #[tokio::test]
+async fn a_partners_person_who_is_disabled_takes_nobody_along() {
+    let world = World::new().await;
+    let mut colleague = clerk("colleague");
+    (colleague["role"], colleague["partner_id"]) = (json!("partner"), json!("bfil"));
+    let taken = take_on(&world, &world.pennco, "invite", &colleague).await;
+    deliver(&world).await;
+    let invitation = ticket_in(&world.post.mail()[0].text);
+    assert_eq!(set_password(&world, 0, &invitation, PASSWORD).await.status, 200);
+    let own = login(&world, 1, "colleague@pennco").await;
+    let other = login(&world, 1, "bfil@pennco").await;
+    let off = json!({ "status": "disabled" });
+    assert_eq!(change(&world, &world.pennco, 2, taken.text("/user_id"), &off).await.status, 200);
+    assert_eq!((opens(&world, 33, &own).await, opens(&world, 33, &other).await), (401, 200));
+}
+
+#[tokio::test]
 async fn the_last_admin_who_can_log_in_stays_one() {
     let world = World::new().await;
     let pennco = &world.pennco;
@@ -238,7 +254,9 @@ async fn the_last_admin_who_can_log_in_stays_one() {
     let gone = call(&world, &USER_UPDATE, &edit(&pennco.admin, deputy.subject(), "k1", "\"2\"", &off)).await;
     assert_eq!(gone.text("/status"), "disabled", "{gone:?}");
     for (n, rights) in
-        [off.clone(), json!({ "role": "settlement" }), json!({ "role": "staff", "regions": ["pune-north"] })].iter().enumerate()
+        [off.clone(), json!({ "role": "settlement" }), json!({ "role": "staff", "regions": ["pune-north"] })]
+            .iter()
+            .enumerate()
     {
         let request = edit(&deputy, first, &format!("k{n}"), "\"1\"", rights);
         assert_eq!(call(&world, &USER_UPDATE, &request).await.said(), (409, "last_admin"), "{rights}");
