@@ -12,6 +12,6 @@ pub async fn handle(factors: &SecondFactors, call: Call<Staff>) -> Result<Answer
     let caller = &call.caller.caller;
     let user_id = caller.subject.parse().map_err(|_| Failed::Unknown)?;
     let before = factors.get(&caller.operator, &user_id).await?;
-    let decided = before.with_factor(call.at);
+    let decided = before.with_factor();
     factors.enrol(call.command(), &before, decided).await
 }

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{
-    AgentId, ClientId, DeviceId, Failed, Flaw, OperatorName, PartnerName, RegionName, SessionId, Timestamp, UserId,
-};
+use crate::{AgentId, ClientId, DeviceId, Failed, Flaw, OperatorName, PartnerName, RegionName, SessionId, UserId};
 
 /// What somebody does for an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -192,8 +190,8 @@ pub struct Authentication {
     pub user_id: Option<UserId>,
     /// What the token is limited to; a person's token is not limited.
     pub scopes: Option<Vec<String>>,
-    /// When the token was issued: what was revoked later takes it along.
-    pub issued_at: Timestamp,
+    /// The generation of the person or the program that it was issued to: a later one takes it back.
+    pub generation: u64,
     /// Whether it came as a cookie, which browsers send by themselves.
     pub by_cookie: bool,
 }
@@ -521,6 +519,7 @@ pub fn permissions(caller: &Caller) -> Vec<Permission> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Timestamp;
 
     fn caller(role: Role, subject: &str, regions: &[&str], reach: Reach) -> Caller {
         let regions = regions.iter().map(|region| region.parse().unwrap()).collect();

@@ -211,6 +211,7 @@ impl Client {
         }
         let mut caller = Caller::new(operator.clone(), self.role, self.subject.clone(), vec![]);
         caller.authentication.client_id = Some(self.client_id.clone());
+        caller.authentication.generation = self.version;
         caller.authentication.scopes = Some(scopes.into_iter().collect());
         Ok(caller)
     }

@@ -29,6 +29,10 @@ pub struct Challenge {
 pub struct Ticket {
     /// Whose password.
     pub user_id: UserId,
+    /// Their generation when it was sent: a password that was set since, by whatever ticket, spends it.
+    pub generation: u64,
+    /// Where it was sent: who has another address now did not get it.
+    pub email: String,
     /// Until when it is good.
     pub expires_at: Timestamp,
 }

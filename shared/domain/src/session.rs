@@ -17,6 +17,8 @@ pub struct Session {
     pub session_id: SessionId,
     /// Whose it is.
     pub user_id: UserId,
+    /// Their generation when they logged in: a later one ends the login.
+    pub user_generation: u64,
     /// The phone it is bound to: an agent's login always is.
     pub device_id: Option<DeviceId>,
     /// When they logged in.
@@ -68,6 +70,7 @@ mod tests {
         Session {
             session_id: SessionId::mint(Timestamp::EPOCH, &[b"s"]),
             user_id: UserId::mint(Timestamp::EPOCH, &[b"u"]),
+            user_generation: 0,
             device_id: None,
             opened_at: Timestamp::EPOCH,
             expires_at: Timestamp::EPOCH.plus_seconds(REFRESH_SECONDS),

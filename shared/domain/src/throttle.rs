@@ -172,6 +172,9 @@ pub const ADDRESS: &[Rate] = &[Rate::new("burst", 600, 60), Rate::new("sustained
 /// Attempts at one login: enough for a forgetful person, far too few to guess a password.
 pub const LOGIN: &[Rate] = &[Rate::new("burst", 10, 300), Rate::new("sustained", 100, 86_400)];
 
+/// Tokens for one program: it asks every ten minutes, from as many machines as it has; nobody guesses 256 bits.
+pub const PROGRAM: &[Rate] = &[Rate::new("burst", 120, 60)];
+
 /// Codes sent to one number: each costs money and annoys a person.
 pub const NUMBER: &[Rate] = &[Rate::new("burst", 3, 300), Rate::new("sustained", 20, 86_400)];
 

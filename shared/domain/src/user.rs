@@ -93,7 +93,7 @@ pub struct User {
 /// A second factor (RFC 6238): six digits, thirty seconds, SHA-1, as every authenticator app has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecondFactor {
-    /// The version of its owner when it was made: what its secret is derived from, beside the owner.
+    /// The revision of its owner when it was made: what its secret is derived from, beside the owner.
     pub generation: u64,
     /// Whether a first code has shown that the app has it.
     pub is_confirmed: bool,
@@ -164,8 +164,11 @@ pub struct KeptUser {
     pub password_hash: Option<String>,
     /// Their second factor.
     pub second_factor: Option<SecondFactor>,
-    /// Logins from before are not good any more.
-    pub logins_from: Timestamp,
+    /// How often their rights or their password changed: logins, tokens and tickets of an earlier generation are not
+    /// good any more, whenever they were asked for.
+    pub generation: u64,
+    /// Counts every write, also those that nobody sees: the version of the record.
+    pub revision: u64,
 }
 
 /// Somebody to be taken on.
@@ -224,7 +227,7 @@ pub struct UserChange {
     #[garde(inner(length(max = 50)))]
     #[serde(default)]
     pub regions: Option<Vec<RegionName>>,
-    /// Whether they may log in: `active` or `disabled`.
+    /// Whether they may log in: `active` or `disabled`; `invited` takes back a disabling before the first password.
     #[garde(skip)]
     #[serde(default)]
     pub status: Option<UserStatus>,
@@ -357,7 +360,7 @@ impl NewUser {
             created_at: command.at,
             updated_at: command.at,
         };
-        Ok((KeptUser { user, password_hash: None, second_factor: None, logins_from: Timestamp::EPOCH }, agent))
+        Ok((KeptUser { user, password_hash: None, second_factor: None, generation: 0, revision: 1 }, agent))
     }
 }
 
@@ -398,13 +401,24 @@ impl KeptUser {
         let User { user_id, role, subject, regions, .. } = &self.user;
         let mut caller = Caller::new(operator.clone(), *role, subject.clone(), regions.clone());
         caller.authentication.user_id = (*role == Role::Partner).then(|| user_id.clone());
+        caller.authentication.generation = self.generation;
         caller
     }
 
-    /// The same person at a later version.
+    /// The same person at a later version, for a change that admins see.
     fn advanced(&self, at: Timestamp) -> Self {
         let version = self.user.version.saturating_add(1);
-        Self { user: User { version, updated_at: at, ..self.user.clone() }, ..self.clone() }
+        Self { user: User { version, updated_at: at, ..self.user.clone() }, ..self.rewritten() }
+    }
+
+    /// The same person written anew, for a change that nobody sees: an admin's `If-Match` stays good.
+    fn rewritten(&self) -> Self {
+        Self { revision: self.revision.saturating_add(1), ..self.clone() }
+    }
+
+    /// The same person, whose logins from before have ended.
+    fn logged_out(self) -> Self {
+        Self { generation: self.generation.saturating_add(1), ..self }
     }
 
     /// The person with what an admin changes about them. What takes rights away, or gives others, ends every login.
@@ -428,10 +442,10 @@ impl KeptUser {
                 "staff work in some regions, an agent stays in one, others have none",
             ));
         }
-        if change.status.is_some_and(|status| status == UserStatus::Invited && status != self.user.status) {
-            flaws.push(Flaw::new("/status", "not_allowed", "nobody is invited again; set active or disabled"));
-        }
         let needs_password = self.user.role != Role::Agent && self.password_hash.is_none();
+        if change.status == Some(UserStatus::Invited) && !needs_password {
+            flaws.push(Flaw::new("/status", "not_allowed", "they have come in already; set active or disabled"));
+        }
         if status == UserStatus::Active && needs_password {
             flaws.push(Flaw::new("/status", "not_allowed", "they have not set a password yet"));
         }
@@ -455,10 +469,7 @@ impl KeptUser {
             after.second_factor = None;
             after.user.has_totp = false;
         }
-        if rights_change {
-            after.logins_from = at;
-        }
-        Ok(after)
+        Ok(if rights_change { after.logged_out() } else { after })
     }
 
     /// The person with a new password; every login from before ends.
@@ -466,29 +477,28 @@ impl KeptUser {
     pub fn with_password(&self, password_hash: String, at: Timestamp) -> Self {
         let mut after = self.advanced(at);
         after.password_hash = Some(password_hash);
-        after.logins_from = at;
         if after.user.status == UserStatus::Invited {
             after.user.status = UserStatus::Active;
         }
-        after
+        after.logged_out()
     }
 
     /// The person with the same password, hashed anew: by stronger parameters than it was.
     #[must_use]
-    pub fn with_hash(&self, password_hash: String, at: Timestamp) -> Self {
-        Self { password_hash: Some(password_hash), ..self.advanced(at) }
+    pub fn with_hash(&self, password_hash: String) -> Self {
+        Self { password_hash: Some(password_hash), ..self.rewritten() }
     }
 
     /// The person with a second factor that waits for its first code.
     ///
     /// # Errors
     /// [`Refusal::TotpEnrolled`] when they have one.
-    pub fn with_factor(&self, at: Timestamp) -> Result<Self, Refusal> {
+    pub fn with_factor(&self) -> Result<Self, Refusal> {
         if self.has_second_factor() {
             return Err(Refusal::TotpEnrolled);
         }
-        let after = self.advanced(at);
-        Ok(Self { second_factor: Some(SecondFactor::new(after.user.version)), ..after })
+        let after = self.rewritten();
+        Ok(Self { second_factor: Some(SecondFactor::new(after.revision)), ..after })
     }
 
     /// The person whose second factor has shown its first code.
@@ -508,7 +518,7 @@ impl KeptUser {
     #[must_use]
     pub fn with_code_used(&self, secret: &[u8; TOTP_BYTES], code: &str, at: Timestamp) -> Option<Self> {
         let used = self.second_factor.as_ref().filter(|factor| factor.is_confirmed)?.used(secret, code, at)?;
-        Some(Self { second_factor: Some(used), ..self.advanced(at) })
+        Some(Self { second_factor: Some(used), ..self.rewritten() })
     }
 }
 
@@ -582,14 +592,14 @@ mod tests {
         let raise = change(serde_json::json!({ "role": "admin", "regions": [] }));
         let raised = desk.change(&raise, &admin("usr_other"), &operator(), at).unwrap();
         assert_eq!(
-            (raised.user.role, raised.logins_from, raised.user.version),
-            (Role::Admin, at, desk.user.version + 1)
+            (raised.user.role, raised.generation, raised.user.version),
+            (Role::Admin, desk.generation + 1, desk.user.version + 1)
         );
         let own = desk.change(&raise, &admin(&desk.user.subject), &operator(), at);
         assert!(matches!(own, Err(Failed::Refused(Refusal::OwnRights))));
         let renamed =
             desk.change(&change(serde_json::json!({ "name": "N" })), &admin(&desk.user.subject), &operator(), at);
-        assert_eq!(renamed.unwrap().logins_from, desk.logins_from, "a name is no right");
+        assert_eq!(renamed.unwrap().generation, desk.generation, "a name is no right");
         let as_agent = desk.change(&change(serde_json::json!({ "role": "agent" })), &admin("x"), &operator(), at);
         assert!(matches!(as_agent, Err(Failed::Invalid(_))));
     }

@@ -62,7 +62,7 @@ pub struct Grant {
     #[garde(skip)]
     pub grant_type: GrantType,
     /// `login@operator`, for a password; `number@operator`, for a code.
-    #[garde(length(max = 100))]
+    #[garde(length(max = 110))]
     #[serde(default)]
     pub username: Option<String>,
     /// The password.
@@ -108,7 +108,7 @@ pub struct Grant {
 #[serde(deny_unknown_fields)]
 pub struct ConsoleLogin {
     /// `login@operator`.
-    #[garde(length(max = 100))]
+    #[garde(length(max = 110))]
     pub username: String,
     /// The password.
     #[garde(length(max = 1000))]
@@ -300,10 +300,8 @@ impl Credentials {
         if is_dated(&hash) {
             let salt = salt(&before.user.user_id, &call.request_id);
             let hash = hash_password(password, salt.as_bytes())?;
-            after = Some(KeptUser {
-                password_hash: Some(hash.clone()),
-                ..after.unwrap_or_else(|| before.with_hash(hash, call.at))
-            });
+            after =
+                Some(KeptUser { password_hash: Some(hash.clone()), ..after.unwrap_or_else(|| before.with_hash(hash)) });
         }
         Ok(Shown { operator: name.operator, before, after })
     }
@@ -364,6 +362,7 @@ impl Credentials {
         let session = Session {
             session_id: SessionId::mint(call.at, &command.seed()),
             user_id: before.user.user_id.clone(),
+            user_generation: before.generation,
             device_id: device.as_ref().map(|(device, _)| device.device_id.clone()),
             opened_at: call.at,
             expires_at: call.at.plus_seconds(seconds),
@@ -389,7 +388,7 @@ impl Credentials {
         for _ in 0..MOST_TRIES {
             let found = self.sessions.find(operator, &token.session_id).await?;
             let Some((session, kept, device)) = found else { return Err(REFUSED) };
-            if !kept.is_active() || session.opened_at < kept.logins_from {
+            if !kept.is_active() || session.user_generation != kept.generation {
                 return Err(REFUSED);
             }
             if let Some(device) = &device {
@@ -448,7 +447,8 @@ impl Credentials {
         let (client_id, operator) = id.rsplit_once('@').ok_or(REFUSED)?;
         let client_id: ClientId = client_id.parse().map_err(|_| REFUSED)?;
         let operator: OperatorName = operator.parse().map_err(|_| REFUSED)?;
-        self.attempt(&operator, client_id.as_str(), call.at).await?;
+        let bucket = Bucket::Of(&operator, format!("login.{client_id}"));
+        self.throttle.take(&bucket, throttle::PROGRAM, call.at).await?;
         let found = self.sessions.find_client(&operator, &client_id).await?;
         let generation = found.as_ref().map_or(0, |client| client.generation);
         let matches = same(&self.pepper.client_secret(&operator, &client_id, generation), &secret);

@@ -271,7 +271,8 @@ where
 fn version_named(request: &Request) -> Result<u64, Failed> {
     let named = request.headers().get(header::IF_MATCH).ok_or(Failed::VersionNotNamed)?;
     let named = named.to_str().ok().and_then(|named| named.strip_prefix('"')?.strip_suffix('"'));
-    named.and_then(|version| version.parse().ok()).ok_or(Failed::VersionPassed)
+    let version = named.and_then(|text| text.parse::<u64>().ok().filter(|version| version.to_string() == text));
+    version.ok_or(Failed::VersionPassed)
 }
 
 fn idempotency_key(request: &Request) -> Result<String, Failed> {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::rand;
 use aws_sdk_secretsmanager::Client;
-use domain::{Failed, Timestamp};
-use store::{CursorKey, Directory};
+use domain::{Failed, Timestamp, id::Sha256Hex};
+use store::{CursorKey, Directory, PublicKey};
 
 use crate::token::{Realm, Signer, SigningSecret, generate_key_pair};
 
@@ -94,7 +94,11 @@ impl KeyRotation {
             self.retire_all_but(&signing.kid, signing.created_at, now).await?;
             return Ok(false);
         }
-        let (secret, public) = generate_key_pair(&format!("key-{}", now.as_millis()), now)?;
+        // Named by itself: two that are made at the same moment are two keys, and a name never stands for another one.
+        let (secret, public) = generate_key_pair("", now)?;
+        let digest = Sha256Hex::of(public.x.as_bytes());
+        let kid = format!("key-{}", digest.as_str().get(..24).unwrap_or_default());
+        let (secret, public) = (SigningSecret { kid: kid.clone(), ..secret }, PublicKey { kid, ..public });
         // The public half first: a token must never be signed by a key that nobody knows.
         self.directory.publish(&public).await?;
         self.keys.keep(&secret).await?;

@@ -26,7 +26,7 @@ pub struct Requests {
 #[serde(deny_unknown_fields)]
 pub struct NewRequest {
     /// `number@operator` for a code, `login@operator` for a ticket.
-    #[garde(length(max = 100))]
+    #[garde(length(max = 110))]
     pub username: String,
 }
 
@@ -72,9 +72,10 @@ impl Requests {
             return Err(not_a_name("must be a number and an operator, such as +919800000001@pennco"));
         };
         let (operator, at) = (&name.operator, call.at);
-        self.count(operator, format!("codes.{}", name.login), throttle::NUMBER, at).await?;
+        // The address first: one that may ask no more must not use up what a number may have.
         let address = format!("codes.{}", call.address);
         self.throttle.take(&Bucket::Address(&address), throttle::CODES_OF_ADDRESS, at).await?;
+        self.count(operator, format!("codes.{}", name.login), throttle::NUMBER, at).await?;
         self.count(operator, "codes".to_owned(), throttle::CODES_OF_OPERATOR, at).await?;
         let command = call.command(operator);
         let challenge_id = ChallengeId::mint(at, &command.seed());

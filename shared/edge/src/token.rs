@@ -89,11 +89,12 @@ struct Claims {
     client_id: Option<ClientId>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     user_id: Option<UserId>,
+    /// How often the rights of whom it is for had changed.
+    #[serde(rename = "gen")]
+    generation: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     scope: Option<String>,
     iat: i64,
-    /// `iat` to the millisecond: what was revoked in the same second was revoked before or after it.
-    iat_ms: i64,
     nbf: i64,
     exp: i64,
     jti: String,
@@ -153,7 +154,7 @@ pub(crate) fn read(token: &str, key: &store::PublicKey, realm: &Realm, now: Time
         client_id: claims.client_id,
         user_id: claims.user_id,
         scopes: claims.scope.map(|scope| scope.split(' ').map(str::to_owned).collect()),
-        issued_at: Timestamp::from_millis(claims.iat_ms),
+        generation: claims.generation,
         by_cookie: false,
     };
     Ok(caller)
@@ -193,7 +194,6 @@ impl Signer {
     /// # Errors
     /// [`Failed::Fault`] when it cannot be signed.
     pub fn sign(&self, intent: Use, caller: &Caller, id: &str, now: Timestamp) -> Result<String, Failed> {
-        let iat_ms = now.as_millis();
         let now = now.as_seconds();
         let authentication = &caller.authentication;
         let claims = Claims {
@@ -207,9 +207,9 @@ impl Signer {
             device_id: authentication.device_id.clone(),
             client_id: authentication.client_id.clone(),
             user_id: authentication.user_id.clone(),
+            generation: authentication.generation,
             scope: authentication.scopes.as_ref().map(|scopes| scopes.join(" ")),
             iat: now,
-            iat_ms,
             nbf: now,
             exp: now.saturating_add(intent.seconds()),
             jti: id.to_owned(),

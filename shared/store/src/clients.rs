@@ -102,7 +102,7 @@ impl Clients {
             let id = after.client_id.as_str();
             let writes = vec![
                 self.table.replace(item(operator, &after)?, before.version)?,
-                self.table.revoke(operator, id, command.at)?,
+                self.table.revoke(operator, id, after.version, command.at)?,
             ];
             Ok(accepted(command, 200, happened, after, writes))
         });
@@ -177,9 +177,10 @@ impl ClientSecrets {
 
     /// The commit's answer with the secret in it: derived anew, so that a repeat gets it too and nothing has kept it.
     fn with_secret(&self, command: &Command, committed: Answer<Client>) -> Result<Answer<ClientWithSecret>, Failed> {
-        committed.completed(|client| {
+        let shown = committed.completed(|client| {
             let client_secret = self.pepper.client_secret(&command.operator, &client.client_id, client.generation);
             ClientWithSecret { client, client_secret }
-        })
+        })?;
+        shown.with_version(|shown| shown.client.version)
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     cursor::{CursorKey, PageRequest},
     keys,
     table::{Item, Query, Table},
+    trust::ENDED,
 };
 
 /// What may be done with phones.
@@ -52,7 +53,7 @@ impl Devices {
         let (mut writes, mut events) = (vec![], vec![]);
         if before.is_active() {
             writes.push(self.table.replace(item(operator, &after)?, before.version)?);
-            writes.push(self.table.revoke(operator, &id, command.at)?);
+            writes.push(self.table.revoke(operator, &id, ENDED, command.at)?);
             events.push(Event::of(command, Happened::DeviceRevoked, &id, Some(&after.region)));
         }
         let accepted = Accepted { status: 200, answer: after, subject: id, events, writes };

@@ -98,7 +98,12 @@ impl Messages {
         let operator = &event.operator;
         let text = format!("{operator}.{}", self.pepper.ticket(operator, &event.event_id));
         let expires_at = event.at.plus_seconds(good_for_seconds);
-        let ticket = Ticket { user_id: kept.user.user_id.clone(), expires_at };
+        let ticket = Ticket {
+            user_id: kept.user.user_id.clone(),
+            generation: kept.generation,
+            email: address.clone(),
+            expires_at,
+        };
         let item = Item::of(&keys::ticket(operator, &Sha256Hex::of(text.as_bytes())), &ticket)?
             .with_number("expires", expires_at.as_seconds());
         // One that is there already is this very one, sent before.

@@ -54,8 +54,13 @@ impl Proofs {
     /// # Errors
     /// [`Failed::Unknown`] before the first one.
     pub async fn get(&self, operator: &OperatorName) -> Result<Proof, Failed> {
-        let item = self.table.find(&keys::proof(operator)).await?.ok_or(Failed::Unknown)?;
-        serde_json::from_str(item.text("proof").unwrap_or_default()).map_err(Failed::fault)
+        self.find(operator).await?.ok_or(Failed::Unknown)
+    }
+
+    async fn find(&self, operator: &OperatorName) -> Result<Option<Proof>, Failed> {
+        let Some(item) = self.table.find(&keys::proof(operator)).await? else { return Ok(None) };
+        // One of an older shape says nothing to this check.
+        Ok(serde_json::from_str(item.text("proof").unwrap_or_default()).ok())
     }
 
     /// Reads all accounts of an operator, entry by entry, holds them against their balances and against each other, and
@@ -65,7 +70,7 @@ impl Proofs {
     /// [`Failed::Later`] when the table does not answer.
     pub async fn check(&self, name: &OperatorName, now: Timestamp) -> Result<Proof, Failed> {
         let operator: Operator = self.table.get(&keys::operator(name)).await?;
-        let mut check = Check::begin(name.clone(), now);
+        let mut check = Check::begin(name.clone(), self.find(name).await?, now);
         for (account, cap_minor) in self.accounts(&operator).await? {
             let before = self.balance(name, &account, cap_minor).await?;
             let ledger = Query::of(&self.table.names.ledger, keys::ledger(name, &account));

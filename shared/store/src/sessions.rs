@@ -18,6 +18,7 @@ use crate::{
     commit::Accepted,
     devices, keys,
     table::{Item, Lost, Table},
+    trust::ENDED,
     users,
 };
 
@@ -185,7 +186,7 @@ impl Sessions {
         let operator = &command.operator;
         let writes = vec![
             self.table.end(keys::session(operator, session_id), command.at)?,
-            self.table.revoke(operator, session_id.as_str(), command.at)?,
+            self.table.revoke(operator, session_id.as_str(), ENDED, command.at)?,
         ];
         let events = vec![Event::of(command, happened, session_id.as_str(), None)];
         let accepted = Accepted { status: 200, answer: Done {}, subject: session_id.to_string(), events, writes };

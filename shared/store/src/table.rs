@@ -169,12 +169,12 @@ impl Table {
         Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
     }
 
-    /// A moment that is kept under a key and never goes back.
-    pub(crate) fn advance(&self, item: Item, moment: &str, at: i64) -> Result<Write, Failed> {
+    /// A number that is kept under a key and never goes back.
+    pub(crate) fn advance(&self, item: Item, number: &str, at: i64) -> Result<Write, Failed> {
         let put = Put::builder()
             .table_name(&self.names.records)
             .set_item(Some(item.0))
-            .condition_expression(format!("attribute_not_exists(pk) OR {moment} <= :at"))
+            .condition_expression(format!("attribute_not_exists(pk) OR {number} <= :at"))
             .expression_attribute_values(":at", AttributeValue::N(at.to_string()))
             .build()
             .map_err(Failed::fault)?;

@@ -38,10 +38,10 @@ struct Known {
     revoked: BTreeMap<OperatorName, Revoked>,
 }
 
-/// An operator's revocations: milliseconds since 1970 by the id of what is revoked.
+/// An operator's revocations: by the id of what is revoked, the first generation whose tokens are good again.
 struct Revoked {
     read_at: Timestamp,
-    millis: BTreeMap<String, i64>,
+    generations: BTreeMap<String, u64>,
 }
 
 fn is_older(read_at: Timestamp, seconds: i64, now: Timestamp) -> bool {
@@ -94,7 +94,7 @@ impl Trust {
         self.known().anchors.cursors.csrf_token(session_id)
     }
 
-    /// Whether the caller, their login, their phone or their program was revoked after their token was issued. Costs one
+    /// Whether the caller, their login, their phone or their program was revoked since their token was issued. Costs one
     /// query of the operator's list every half minute and process, and nothing in between.
     ///
     /// # Errors
@@ -103,17 +103,18 @@ impl Trust {
         let operator = &caller.operator;
         let is_due = self.known().revoked.get(operator).is_none_or(|list| is_older(list.read_at, LIST_SECONDS, now));
         if is_due {
-            let mut millis = BTreeMap::new();
+            let mut generations = BTreeMap::new();
             let all = Query::of(&self.table.names.records, keys::revocations(operator));
             let mut pages = self.table.pages(all);
             while let Some(items) = pages.next().await? {
                 for item in items {
-                    if let (Some(id), Some(at)) = (item.text("sk"), item.number("revoked_at")) {
-                        millis.insert(id.to_owned(), at);
+                    let generation = item.number("generation").and_then(|number| u64::try_from(number).ok());
+                    if let (Some(id), Some(generation)) = (item.text("sk"), generation) {
+                        generations.insert(id.to_owned(), generation);
                     }
                 }
             }
-            self.known().revoked.insert(operator.clone(), Revoked { read_at: now, millis });
+            self.known().revoked.insert(operator.clone(), Revoked { read_at: now, generations });
         }
         let authentication = &caller.authentication;
         let ids = [
@@ -121,20 +122,31 @@ impl Trust {
             authentication.session_id.as_ref().map(SessionId::as_str),
             authentication.device_id.as_ref().map(DeviceId::as_str),
         ];
-        let issued_at = authentication.issued_at.as_millis();
         let known = self.known();
-        let list = known.revoked.get(operator).map(|list| &list.millis);
-        let is_revoked = |id: &str| list.and_then(|list| list.get(id)).is_some_and(|at| issued_at <= *at);
+        let list = known.revoked.get(operator).map(|list| &list.generations);
+        let is_revoked =
+            |id: &str| list.and_then(|list| list.get(id)).is_some_and(|good| authentication.generation < *good);
         Ok(ids.into_iter().flatten().any(is_revoked))
     }
 }
 
+/// The generation of what has ended for ever: a login, a phone.
+pub(crate) const ENDED: u64 = i64::MAX.unsigned_abs();
+
 impl Table {
-    /// Takes back every token that names this id and was issued until now.
-    pub(crate) fn revoke(&self, operator: &OperatorName, id: &str, at: Timestamp) -> Result<Write, Failed> {
+    /// Takes back every token that names this id and was issued to an earlier generation of it. No clock decides: a login
+    /// that was under way at the same moment is of the earlier one or of this one.
+    pub(crate) fn revoke(
+        &self,
+        operator: &OperatorName,
+        id: &str,
+        generation: u64,
+        at: Timestamp,
+    ) -> Result<Write, Failed> {
+        let generation = i64::try_from(generation).map_err(Failed::fault)?;
         let item = Item::at(&keys::revocation(operator, id))
-            .with_number("revoked_at", at.as_millis())
+            .with_number("generation", generation)
             .with_number("expires", at.plus_seconds(KEPT_SECONDS).as_seconds());
-        self.advance(item, "revoked_at", at.as_millis())
+        self.advance(item, "generation", generation)
     }
 }

@@ -28,9 +28,9 @@ pub struct Users {
 
 /// Somebody as they lie in the table.
 fn item(operator: &OperatorName, kept: &KeptUser) -> Result<Item, Failed> {
-    let User { user_id, login, version, .. } = &kept.user;
-    let item = Item::of(&keys::user(operator, user_id), kept)?
-        .with_number("version", i64::try_from(*version).unwrap_or(i64::MAX));
+    let User { user_id, login, .. } = &kept.user;
+    let revision = i64::try_from(kept.revision).unwrap_or(i64::MAX);
+    let item = Item::of(&keys::user(operator, user_id), kept)?.with_number("version", revision);
     Ok(item.in_index(keys::WORKLIST, keys::worklist_of_users(operator), keys::worklist_user(login, user_id)))
 }
 
@@ -55,13 +55,18 @@ pub(crate) fn changed(
     before: &KeptUser,
     after: &KeptUser,
 ) -> Result<Vec<Write>, Failed> {
-    let mut writes = vec![table.replace(item(operator, after)?, before.user.version)?];
+    let mut writes = vec![table.replace(item(operator, after)?, before.revision)?];
     let by = i64::from(after.is_active_admin()).saturating_sub(i64::from(before.is_active_admin()));
     if by != 0 {
         writes.push(table.count(keys::admins(operator), by, Lost::Refused(Refusal::LastAdmin))?);
     }
-    if after.logins_from != before.logins_from {
-        writes.push(table.revoke(operator, after.caller(operator).principal(), after.logins_from)?);
+    if after.generation != before.generation {
+        writes.push(table.revoke(
+            operator,
+            after.caller(operator).principal(),
+            after.generation,
+            after.user.updated_at,
+        )?);
     }
     Ok(writes)
 }
@@ -196,10 +201,11 @@ impl Users {
         let digest = Sha256Hex::of(ticket.as_bytes());
         let Some(item) = self.table.find(&keys::ticket(operator, &digest)).await? else { return Ok(None) };
         let ticket: Ticket = item.read()?;
-        if ticket.expires_at <= now {
-            return Ok(None);
-        }
-        self.table.user(operator, &ticket.user_id).await
+        let is_good = |kept: &KeptUser| {
+            ticket.generation == kept.generation && kept.user.email.as_deref() == Some(ticket.email.as_str())
+        };
+        let found = self.table.user(operator, &ticket.user_id).await?;
+        Ok(found.filter(|kept| ticket.expires_at > now && is_good(kept)))
     }
 
     /// Sets somebody's password, and uses up the ticket that they brought.

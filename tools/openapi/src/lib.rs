@@ -73,6 +73,7 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.open_route(&access::OTP_REQUEST, 202, otp_request::handle)?;
     document.open_route(&access::PASSWORD_RESET, 202, password_reset::handle)?;
     document.open_route(&access::PASSWORD_SET, 200, password_set::handle)?;
+    document.route(&access::PROOF_GET, 200, proof_get::handle)?;
     document.open_route(&access::SESSION_CREATE, 201, session_create::handle)?;
     document.route(&access::SESSION_DELETE, 200, session_delete::handle)?;
     document.route(&access::SESSION_GET, 200, session_get::handle)?;

@@ -106,7 +106,7 @@ impl NewOperator {
             created_at: now,
             updated_at: now,
         };
-        KeptUser { user, password_hash: None, second_factor: None, logins_from: Timestamp::EPOCH }
+        KeptUser { user, password_hash: None, second_factor: None, generation: 0, revision: 1 }
     }
 }
 

@@ -173,7 +173,7 @@ fn user(operator: &OperatorName, login: &str, name: &str, role: Role, at: Timest
         created_at: at,
         updated_at: at,
     };
-    KeptUser { user, password_hash: None, second_factor: None, logins_from: Timestamp::EPOCH }
+    KeptUser { user, password_hash: None, second_factor: None, generation: 0, revision: 1 }
 }
 
 /// The desks and the partners' logins.

@@ -50,8 +50,8 @@ impl Answer {
 
     /// Whether it is a refusal by a rule, which is kept under its key like a success.
     pub(crate) fn is_kept(&self) -> bool {
-        let kept = ["illegal_transition", "business_day_closed", "ticket_spent"];
-        matches!(self.status, 409 | 422) && kept.iter().any(|code| self.json()["code"] == *code)
+        let kept = ["illegal_transition", "business_day_closed"];
+        self.status == 409 && kept.iter().any(|code| self.json()["code"] == *code)
     }
 
     /// Whether the gateway answered, not a function: it names the call by its id alone, or not at all.

@@ -5,9 +5,9 @@ use domain::access::{
     ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, CLIENT_CREATE, CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE,
     DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE,
     DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET,
-    LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, ROUTES, Route, SESSION_CREATE, SESSION_DELETE,
-    SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL,
-    USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE,
+    SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM,
+    TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -165,7 +165,12 @@ async fn every_route_is_measured() {
     let export = call(&world, &EXPORT_CREATE, &command(desk, &EXPORT_CREATE, "k8", &export)).await;
     let request = desk.asks(&EXPORT_GET).path("export_id", export.text("/export_id"));
     rows.push(("`export-get`".to_owned(), measured(&world, &EXPORT_GET, &request).await));
-    seen.extend(["settlement-get", "export-get"]);
+    let tick = edge::schedule::Tick { at: world.now(), message_id: "tick".to_owned() };
+    world.table.reset_calls();
+    invariant_check::handle(&world.proofs(), tick).await.unwrap();
+    rows.push(("`invariant-check`, two operators of seven accounts".to_owned(), world.table.calls()));
+    rows.push(("`proof-get`".to_owned(), measured(&world, &PROOF_GET, &desk.asks(&PROOF_GET)).await));
+    seen.extend(["settlement-get", "export-get", "proof-get"]);
     for route in ROUTES {
         assert!(seen.contains(&route.function), "{} is not measured", route.function);
     }

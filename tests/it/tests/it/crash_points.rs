@@ -23,7 +23,7 @@ fn held(world: &World) -> (usize, usize, Vec<String>) {
 }
 
 /// Lets the `n`-th call crash, before or after it is applied.
-fn crash(world: &World, n: u32, after: bool) {
+pub(crate) fn crash(world: &World, n: u32, after: bool) {
     if after { world.table.crash_after(n) } else { world.table.crash_before(n) }
 }
 

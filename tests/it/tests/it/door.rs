@@ -38,6 +38,7 @@ async fn dispatch(world: &World, route: &'static Route, request: &RestRequest) -
         "otp-request" => world.send_open(route, otp_request::handle, &world.requests(), request).await,
         "password-reset" => world.send_open(route, password_reset::handle, &world.requests(), request).await,
         "password-set" => world.send_open(route, password_set::handle, &world.passwords(), request).await,
+        "proof-get" => world.send(route, proof_get::handle, &world.proofs(), request).await,
         "session-create" => world.send_open(route, session_create::handle, &world.credentials(), request).await,
         "session-delete" => world.send(route, session_delete::handle, &world.sessions(), request).await,
         "session-get" => world.send(route, session_get::handle, &world.trust(), request).await,

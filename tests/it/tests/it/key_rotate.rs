@@ -20,6 +20,7 @@ use testkit::{
 };
 
 use crate::{
+    crash_points::crash,
     door::call,
     jwks_get::kids,
     logins::{console_at, cookie_opens, login, moment, opens, password},
@@ -242,11 +243,7 @@ async fn what_secrets_manager_does_not_take_is_made_good_by_a_later_tick() {
 /// Lets a rotation die at its `n`-th call, and carries on with a tick at these seconds. Whether it came to that.
 async fn dies_and_goes_on(n: u32, after: bool, next_tick: i64) -> bool {
     let world = World::new().await;
-    if after {
-        world.table.crash_after(n)
-    } else {
-        world.table.crash_before(n)
-    }
+    crash(&world, n, after);
     let died = tick(&world, DUE).await;
     let crashed = world.table.has_crashed();
     world.table.recover();

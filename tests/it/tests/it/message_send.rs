@@ -4,6 +4,7 @@ use serde_json::json;
 use testkit::{QueueMessage, World};
 
 use crate::{
+    crash_points::crash,
     logins::{change, clerk, deliver, new_agent, set_password, take_on, ticket_in, wish_for_code, wish_for_ticket},
     steps::{collected, relay, waiting, work_off},
 };
@@ -82,11 +83,7 @@ async fn what_dies_anywhere_is_sent_in_the_end_and_its_ticket_is_good() {
             wish_for_ticket(&world, 0, "desk@pennco").await;
             relay(&world).await;
             let messages = waiting(&world, "message");
-            if after {
-                world.table.crash_after(n)
-            } else {
-                world.table.crash_before(n)
-            }
+            crash(&world, n, after);
             let failed = send(&world, &messages).await;
             let crashed = world.table.has_crashed();
             world.table.recover();

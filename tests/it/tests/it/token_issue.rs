@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use domain::{
-    Role, Timestamp, UserId,
+    Role, UserId,
     access::{
         CLIENT_ROTATE, CLIENT_UPDATE, DELIVERY_LIST, DEVICE_REVOKE, DISBURSEMENT_CREATE, SESSION_GET, TOKEN_ISSUE,
     },
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use testkit::{Fault, LEDGER, Operation, PASSWORD, RECORDS, Reply, RestRequest, TRACKS, World, asks};
 
 use crate::{
+    crash_points::crash,
     device_list::phones,
     door::call,
     logins::{
@@ -78,7 +79,7 @@ async fn a_form_is_judged_as_strictly_as_json() {
     }
     let unknown = ask_by_form(&world, "grant_type=implicit").await;
     assert_eq!((unknown.said(), unknown.flaws()), ((422, "invalid"), vec![("/grant_type", "invalid_value")]));
-    let long = ask_by_form(&world, &format!("grant_type=password&username={}&password=x", "x".repeat(101))).await;
+    let long = ask_by_form(&world, &format!("grant_type=password&username={}&password=x", "x".repeat(111))).await;
     assert_eq!((long.said(), long.flaws()[0].0), ((422, "invalid"), "/username"));
     assert_eq!(ask_by_form(&world, whole).await.said(), (401, "invalid_credentials"));
     assert_eq!(ask_by_form(&world, &whole.replace("wrong", "%FF%00%22%7D")).await.said(), (401, "invalid_credentials"));
@@ -91,7 +92,7 @@ async fn a_form_is_judged_as_strictly_as_json() {
 #[tokio::test]
 async fn values_beyond_their_length_are_invalid() {
     let world = World::new().await;
-    let reply = ask(&world, 0, &password(&"x".repeat(101), "y")).await;
+    let reply = ask(&world, 0, &password(&"x".repeat(111), "y")).await;
     assert_eq!((reply.said(), reply.flaws()[0].0), ((422, "invalid"), "/username"));
     let reply = ask(&world, 0, &password("desk@pennco", &"y".repeat(1001))).await;
     assert_eq!((reply.said(), reply.flaws()[0].0), ((422, "invalid"), "/password"));
@@ -378,11 +379,7 @@ async fn a_refresh_that_dies_anywhere_is_asked_again_and_gets_the_one_successor(
             let world = World::new().await;
             let tokens = login(&world, 0, "desk@pennco").await;
             let body = refresh(tokens.text("/refresh_token"));
-            if after {
-                world.table.crash_after(n)
-            } else {
-                world.table.crash_before(n)
-            }
+            crash(&world, n, after);
             let first = ask(&world, 1, &body).await;
             let crashed = world.table.has_crashed();
             world.table.recover();
@@ -868,7 +865,7 @@ async fn veteran(world: &World) {
         updated_at: at,
     };
     let password_hash = Some(DATED.to_owned());
-    let kept = KeptUser { user, password_hash, second_factor: None, logins_from: Timestamp::EPOCH };
+    let kept = KeptUser { user, password_hash, second_factor: None, generation: 0, revision: 1 };
     world.directory().create_user(&world.pennco.operator, &kept, at).await.unwrap();
 }
 

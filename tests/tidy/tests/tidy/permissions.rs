@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 61] = [
+const USES: [(&str, &str); 64] = [
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
@@ -74,6 +74,12 @@ const USES: [(&str, &str); 61] = [
     ("Passwords::set", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Requests::otp", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Requests::reset", "Records:GetItem Records:PutItem Records:UpdateItem"),
+    (
+        "Proofs::check",
+        "Records:BatchGetItem Records:GetItem Records:Query Records:UpdateItem RecordsWorklist:Query Ledger:Query",
+    ),
+    ("Proofs::get", "Records:GetItem"),
+    ("Proofs::operators", "Records:Query"),
     ("SecondFactors::confirm", "Records:PutItem PepperSecret:GetSecretValue"),
     ("SecondFactors::enrol", "Records:PutItem PepperSecret:GetSecretValue"),
     ("SecondFactors::get", "Records:GetItem"),
