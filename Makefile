@@ -19,7 +19,8 @@ run: build ## the whole of it on this machine: both stacks, people and money in 
 	cargo run --quiet --package field-day -- --url "$$(cargo xtask url --port $(PORT))"
 	@cargo xtask status
 	@echo "api    $$(cargo xtask url --port $(PORT))"
-	@echo "logins desk@pennco, settlement@pennco, admin@pennco, bfil@pennco, agent001@pennco …, also @vishi and @salesco; password $${MILEPOST_PASSWORD:-milepost-local}"
+	@echo "logins desk@pennco, settlement@pennco, admin@pennco, bfil@pennco, …, also @vishi and @salesco; password $${MILEPOST_PASSWORD:-milepost-local}"
+	@echo "agents +919800000001@pennco …, by a code; sent SMS and mail: http://127.0.0.1:$(PORT)/_ministack/sns/sms-messages, …/ses/messages"
 	@echo "report target/field-day.html"
 	@echo "next   make deploy FUNCTION=delivery-confirm (after an edit) · make status · make down"
 	@echo "       one event of events/ to one function with cargo lambda invoke: docs/OPERATIONS.md"
