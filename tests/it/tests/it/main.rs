@@ -6,12 +6,14 @@
     reason = "what a test takes for granted fails the test when it is not so"
 )]
 
+mod any_sequence;
 mod books;
 mod costs;
 mod crash_points;
 mod door;
 mod every_route;
 mod forged_tokens;
+mod large_settlement;
 mod logins;
 mod ownership;
 mod steps;

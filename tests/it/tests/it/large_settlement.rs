@@ -1,0 +1,183 @@
+//! The settlement of a lender's largest day: 100,000 entries in pages, in parts, and the same bytes again.
+
+use domain::{DeliveryId, Timestamp, TransferId, id::Sha256Hex};
+use serde_json::{Value, json};
+use testkit::{Calls, LEDGER, NOW_MILLIS, Operation, World};
+
+use crate::{
+    books, settlement_get,
+    steps::{TODAY, close_day, collected, handed_over, inr, relay, waiting, work_off},
+};
+
+/// Entries of the day.
+const ENTRIES: i64 = 100_000;
+/// So far apart that they began ten hours ago.
+const APART_MILLIS: i64 = 360;
+/// What BatchWriteItem takes.
+const MOST_WRITES: usize = 25;
+/// DynamoDB ends a page at 1 MB, and a consistent read unit is 4 KB.
+const UNITS_OF_A_PAGE: u32 = 256;
+/// Bytes that an upload gathers before it sends a part, as in `shared/store/src/files.rs`.
+const PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// An entry of the day.
+struct Line {
+    n: i64,
+    at: Timestamp,
+    transfer_id: TransferId,
+    delivery_id: DeliveryId,
+    kind: &'static str,
+    amount_minor: i64,
+}
+
+impl Line {
+    fn of(n: i64) -> Self {
+        let at = Timestamp::from_millis(NOW_MILLIS - (ENTRIES - n) * APART_MILLIS);
+        let seed = n.to_be_bytes();
+        Self {
+            n,
+            at,
+            transfer_id: TransferId::mint(at, &[&seed]),
+            delivery_id: DeliveryId::mint(at, &[&seed]),
+            kind: if n % 4 == 0 { "disbursement" } else { "collection" },
+            amount_minor: 100 + n * 7 % 150_000,
+        }
+    }
+
+    /// As it stands in the file.
+    fn row(&self) -> String {
+        let Self { n, at, transfer_id, delivery_id, kind, amount_minor } = self;
+        format!("{},{at},{transfer_id},{kind},{delivery_id},BF-N{n},{amount_minor},INR", n + 1)
+    }
+}
+
+/// An entry that a report of the other operator's agent has booked, as it lies in the table: what every entry looks like.
+struct Pattern {
+    item: String,
+    at: String,
+    transfer_id: String,
+    delivery_id: String,
+    reference: &'static str,
+    amount: String,
+}
+
+impl Pattern {
+    fn of(items: &[Value], reference: &'static str) -> Self {
+        let is_it =
+            |item: &&Value| item["pk"]["S"] == "vishi#partner_control.bfil" && item["reference"]["S"] == reference;
+        let item = items.iter().find(is_it).unwrap();
+        let text = |name: &str| item[name]["S"].as_str().unwrap().to_owned();
+        Self {
+            item: item.to_string(),
+            at: text("at"),
+            transfer_id: text("transfer_id"),
+            delivery_id: text("delivery_id"),
+            reference,
+            amount: item["amount"]["M"]["amount_minor"].to_string(),
+        }
+    }
+
+    /// The same item of the first operator with the values of a line, in its key as elsewhere.
+    fn with(&self, line: &Line) -> String {
+        let amount_minor = if line.kind == "collection" { -line.amount_minor } else { line.amount_minor };
+        self.item
+            .replace("vishi#", "pennco#")
+            .replace(&self.at, &line.at.to_string())
+            .replace(&self.transfer_id, line.transfer_id.as_str())
+            .replace(&self.delivery_id, line.delivery_id.as_str())
+            .replace(self.reference, &format!("BF-N{}", line.n))
+            .replace(&self.amount, &json!({ "N": amount_minor.to_string() }).to_string())
+    }
+}
+
+/// Puts the day's entries into the partner's control account.
+async fn put(world: &World, lines: &[Line]) {
+    collected(world, &world.vishi, "BF-COLLECTED", 150_000).await;
+    handed_over(world, &world.vishi, "BF-HANDED-OVER", 70_000).await;
+    let booked = world.table.items(LEDGER);
+    let (collection, disbursement) = (Pattern::of(&booked, "BF-COLLECTED"), Pattern::of(&booked, "BF-HANDED-OVER"));
+    let client = world.table.client();
+    for batch in lines.chunks(MOST_WRITES) {
+        let write = |line: &Line| {
+            let pattern = if line.kind == "collection" { &collection } else { &disbursement };
+            format!(r#"{{"PutRequest":{{"Item":{}}}}}"#, pattern.with(line))
+        };
+        let writes: Vec<String> = batch.iter().map(write).collect();
+        let body = format!(r#"{{"RequestItems":{{"{LEDGER}":[{}]}}}}"#, writes.join(","));
+        let sent = client.batch_write_item().customize();
+        let sent = sent.mutate_request(move |request| *request.body_mut() = body.as_str().into()).send().await.unwrap();
+        assert!(sent.unprocessed_items.is_none_or(|left| left.is_empty()));
+    }
+}
+
+/// What building asks of the tables and of the bucket.
+async fn build(world: &World) -> (Calls, u64) {
+    world.table.reset_calls();
+    let before = world.bucket.calls();
+    let writer = world.settlement_writer();
+    let messages = waiting(world, "settlement.fifo");
+    let failed =
+        work_off("settlement.fifo", &messages[..1], async |m| settlement_build::handle(&writer, m).await).await;
+    assert!(failed.is_empty());
+    (world.table.calls(), world.bucket.calls() - before)
+}
+
+/// Flat memory is not measured as the memory of this process, which holds table and bucket as well, but as what the
+/// builder ever has in hand: a page of the table, ended by the table at 1 MB, and a part of the file. Both are constants,
+/// here with 26 pages and 3 parts. The other sides of the entries are not written, since a settlement reads one account.
+/// It takes a minute and a half without optimisation; fewer entries would show the same, but not for this many.
+#[tokio::test]
+async fn a_day_of_100_000_entries_is_read_in_pages_written_in_parts_and_built_again_to_the_same_bytes() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let lines: Vec<Line> = (0..ENTRIES).map(Line::of).collect();
+    put(&world, &lines).await;
+    let closed = close_day(&world, &pennco.settlement, "close", TODAY).await;
+    let id = closed.text("/items/0/settlement_id");
+    relay(&world).await;
+
+    let (calls, requests) = build(&world).await;
+    let query = calls.of(Operation::Query);
+    println!(
+        "settlement-build: {calls}: {} calls, {} read units for {ENTRIES} entries",
+        calls.total().count,
+        calls.total().read_units
+    );
+    assert_eq!((calls.count(Operation::GetItem), calls.count(Operation::TransactWriteItems)), (1, 1));
+    assert_eq!(calls.total().count, query.count + 2, "nothing is asked for entry by entry");
+    let pages = u32::try_from(query.count).unwrap();
+    let units = f64::from((pages - 1) * (UNITS_OF_A_PAGE - 1))..=f64::from(pages * (UNITS_OF_A_PAGE + 1));
+    assert!(units.contains(&query.read_units), "all pages but the last are full, and none holds more: {calls}");
+
+    let settled = settlement_get::get(&world, &pennco.settlement, id).await;
+    let sum = |kind: &str| lines.iter().filter(|line| line.kind == kind).map(|line| line.amount_minor).sum::<i64>();
+    let (collected, disbursed) = (sum("collection"), sum("disbursement"));
+    let net = collected - disbursed;
+    let totals = json!({ "count": ENTRIES, "collected": inr(collected), "disbursed": inr(disbursed), "net": inr(net) });
+    assert_eq!(settled.json["totals"], totals);
+    let bytes = world.bucket.follow(settled.text("/file/url")).unwrap();
+    let file = String::from_utf8(bytes).unwrap();
+    let total = format!("TOTAL,{ENTRIES},{collected},{disbursed},{net},INR,,");
+    let rows = lines.iter().map(Line::row).chain([total]);
+    assert!(file.lines().skip(1).eq(rows), "every entry once, in the order of the books, and the totals");
+    assert_eq!(Sha256Hex::of(file.as_bytes()).as_str(), settled.text("/file/sha256"));
+
+    let parts = file.len().div_ceil(PART_BYTES);
+    assert_eq!(usize::try_from(requests).unwrap(), parts + 2, "an upload is begun, sent in parts and completed");
+    assert_eq!(world.bucket.largest_request(), PART_BYTES, "a part is the most that is held of {} bytes", file.len());
+    println!("settlement-build: {pages} pages of at most 1 MB, {parts} parts of at most {PART_BYTES} bytes");
+
+    let entries = world.table.items(LEDGER).len();
+    let (calls, _) = build(&world).await;
+    println!("settlement-build again: {calls}");
+    assert_eq!(calls.count(Operation::Query), 2 * query.count, "once to compare and once to write");
+    assert_eq!(calls.count(Operation::TransactWriteItems), 0, "nothing is booked");
+    assert_eq!(world.table.items(LEDGER).len(), entries);
+    let again = settlement_get::get(&world, &pennco.settlement, id).await;
+    assert!(world.bucket.follow(again.text("/file/url")).unwrap() == file.as_bytes(), "the same bytes");
+    assert_eq!(
+        (again.json["version"].clone(), again.text("/file/sha256")),
+        (settled.json["version"].clone(), settled.text("/file/sha256"))
+    );
+    assert_eq!(books::account(&world, pennco, "partner_settlement.bfil").await, (-net, -net), "what is owed, once");
+}
