@@ -1,4 +1,4 @@
-//! Closes each operator's business day at 20:30 in its own zone.
+//! Closes each operator's business day at its own cut-off, 20:30 if it names none, in its own zone.
 
 use domain::Failed;
 use edge::schedule::Tick;
@@ -7,7 +7,8 @@ use store::Settlements;
 /// The function's name, in logs and metrics.
 pub const NAME: &str = "settlement-close";
 
-/// Closes every day that is due by this tick, of every operator, oldest first; a day that is closed stays as it is.
+/// Closes every business day that is due by this tick, of every operator, oldest first; a day that is closed stays as it
+/// is, and a day off is none.
 ///
 /// # Errors
 /// [`Failed::Later`] when the table does not answer; the tick comes again.

@@ -17,6 +17,6 @@ pub async fn handle(
     call: Call<SettlementDesk, Nothing, NewSettlement>,
 ) -> Result<Answer<ClosedDay>, Failed> {
     let (operator, calendar) = settlements.calendar(&call.caller.caller.operator).await?;
-    let decided = calendar.close(call.body.business_day, call.at, &operator.time_zone());
+    let decided = calendar.close(call.body.business_day, call.at, &operator.business_days());
     settlements.close(call.command(), &operator, &calendar, decided).await
 }

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod activity;
+pub mod calendar;
 pub mod client;
 pub mod command;
 pub mod delivery;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Caller, Command, Currency, Delivery, Failed, Flaw, OperatorName, PartnerName, RegionName,
     access::Partner,
+    calendar::{BusinessCalendar, BusinessDays},
     delivery::NewDelivery,
     disbursement::{Instruction, NewDisbursement},
 };
@@ -22,6 +23,9 @@ pub struct Operator {
     pub regions: Vec<RegionName>,
     /// Whose cash it moves.
     pub partners: Vec<PartnerName>,
+    /// When its business days end, and which days are none.
+    #[serde(default)]
+    pub business_calendar: BusinessCalendar,
 }
 
 impl Operator {
@@ -77,5 +81,10 @@ impl Operator {
     #[must_use]
     pub fn time_zone(&self) -> jiff::tz::TimeZone {
         jiff::tz::TimeZone::get(&self.zone).unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+    /// Its business days: its calendar in its zone.
+    #[must_use]
+    pub fn business_days(&self) -> BusinessDays {
+        BusinessDays::new(self.business_calendar.clone(), self.time_zone())
     }
 }

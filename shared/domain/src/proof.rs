@@ -176,10 +176,34 @@ impl Check {
         }
     }
 
+    /// Looks at the days that were closed, up to the last one: each begins where the one before was cut, whatever days
+    /// off lay between them, and every partner is settled with.
+    pub fn days(&mut self, last_closed: Day, partners: &[crate::PartnerName], settlements: &[Settlement]) {
+        let mut days: BTreeMap<Day, Vec<&Settlement>> = BTreeMap::new();
+        for settlement in settlements {
+            days.entry(settlement.business_day).or_default().push(settlement);
+        }
+        if !days.is_empty() {
+            days.entry(last_closed).or_default();
+        }
+        let mut last_cut: Option<(Day, Timestamp)> = None;
+        for (day, of_day) in days {
+            let slot = of_day.first().map(|settlement| (settlement.opened_at, settlement.cut_at));
+            if let (Some((before, cut_at)), Some((opened_at, _))) = (last_cut, slot)
+                && cut_at != opened_at
+            {
+                let expected = format!("begins at {cut_at}, where {before} was cut");
+                self.breach(Invariant::V9, day.to_string(), expected, format!("begins at {opened_at}"));
+            }
+            last_cut = slot.map(|(_, cut_at)| (day, cut_at)).or(last_cut);
+            self.day(day, partners, &of_day);
+        }
+    }
+
     /// Looks at one closed day: every partner has one settlement, and it is settled soon after its cut.
-    pub fn day(&mut self, day: Day, partners: &[crate::PartnerName], settlements: &[Settlement]) {
+    fn day(&mut self, day: Day, partners: &[crate::PartnerName], settlements: &[&Settlement]) {
         for partner in partners {
-            let own: Vec<&Settlement> = settlements.iter().filter(|settled| settled.partner_id == *partner).collect();
+            let own: Vec<_> = settlements.iter().filter(|settled| settled.partner_id == *partner).collect();
             let subject = format!("{day} {partner}");
             let [settled] = own.as_slice() else {
                 self.breach(Invariant::V9, subject, "one settlement".to_owned(), format!("{} settlements", own.len()));
@@ -310,6 +334,32 @@ mod tests {
             assert!(!proof.holds);
             assert_eq!(named(&proof), wanted);
         }
+    }
+
+    #[test]
+    fn closed_days_follow_each_other_over_days_off_and_one_that_is_missing_is_named() {
+        let partners = ["bfil".parse().unwrap()];
+        let mut calendar = crate::settlement::Calendar::new("pennco".parse().unwrap());
+        let mut settlements = vec![];
+        let rules = serde_json::json!({ "holidays": [{ "day": "2026-11-11", "name": "Diwali" }] });
+        let rules = serde_json::from_value(rules).unwrap();
+        let days = crate::calendar::BusinessDays::new(rules, jiff::tz::TimeZone::UTC);
+        for _ in 0..4 {
+            let closed = calendar.last_closed.unwrap_or(jiff::civil::date(2026, 11, 9));
+            let slot = calendar.close(days.after(closed).unwrap(), now(), &days).unwrap();
+            let settled = slot.settlement(&partners[0], Currency::Inr);
+            settlements.push(Settlement { status: SettlementStatus::Settled, ..settled });
+            calendar = slot.after;
+        }
+        let look = |settlements: &[Settlement]| {
+            let mut check = Check::begin("pennco".parse().unwrap(), None, now());
+            check.days(calendar.last_closed.unwrap(), &partners, settlements);
+            named(&check.finish())
+        };
+        assert_eq!(look(&settlements), [], "the holiday has none, and needs none");
+        let without = |index: usize| [&settlements[..index], &settlements[index + 1..]].concat();
+        assert_eq!(look(&without(1)), [(Invariant::V9, "2026-11-13".to_owned())], "it does not begin at a cut");
+        assert_eq!(look(&without(3)), [(Invariant::V9, "2026-11-14 bfil".to_owned())], "the last one is missing");
     }
 
     #[test]

@@ -46,6 +46,16 @@ pub enum Refusal {
         /// The operator's day now.
         today: String,
     },
+    /// Nothing closes on a day off.
+    #[error("{day} is no business day: {name}; what happens on it belongs to {next_business_day}")]
+    NotABusinessDay {
+        /// The day.
+        day: String,
+        /// The holiday's name, or the day of the week.
+        name: String,
+        /// The business day that follows.
+        next_business_day: String,
+    },
     /// A disbursement pays exactly what was instructed.
     #[error("a disbursement hands over exactly the instructed amount, {expected_minor} {currency} minor units")]
     AmountDiffers {
@@ -121,6 +131,7 @@ impl Refusal {
             Self::BankLineAlreadyMatched { .. } => "bank_line_already_matched",
             Self::BusinessDayClosed { .. } => "business_day_closed",
             Self::BusinessDayOpen { .. } => "business_day_open",
+            Self::NotABusinessDay { .. } => "not_a_business_day",
             Self::AmountDiffers { .. } => "amount_differs",
             Self::AmountExceedsDue { .. } => "amount_exceeds_due",
             Self::OwnRights => "own_rights",
@@ -144,6 +155,7 @@ impl Refusal {
             | Self::BankLineAlreadyMatched { .. }
             | Self::BusinessDayClosed { .. }
             | Self::BusinessDayOpen { .. }
+            | Self::NotABusinessDay { .. }
             | Self::OwnRights
             | Self::LastAdmin
             | Self::LoginTaken

@@ -1,19 +1,16 @@
 //! Settlement: when a business day closes, which entries belong to it, and the file that a partner gets.
 
-use jiff::{ToSpan, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     Currency, Day, Failed, Money, OperatorName, PartnerName, Refusal, SettlementId, Timestamp, TransferId,
     access::{Belongings, Owned},
+    calendar::BusinessDays,
     export::CsvRows,
     id::Sha256Hex,
     ledger::{Account, Entry, Posting, Subject, Transfer, TransferKind},
 };
-
-/// The hour at which a business day closes by itself, in the operator's zone: after the evening peak (16 to 19 h).
-const CLOSING_TIME: civil::Time = civil::time(20, 30, 0, 0);
 
 /// Days that one tick closes at most when ticks were missed: a month.
 const MOST_DAYS_PER_TICK: usize = 31;
@@ -45,12 +42,6 @@ pub struct Slot {
     pub after: Calendar,
 }
 
-/// When a business day closes by itself.
-fn scheduled_cut(day: Day, zone: &TimeZone) -> Option<Timestamp> {
-    let moment = day.to_datetime(CLOSING_TIME).to_zoned(zone.clone()).ok()?;
-    Some(Timestamp::from_millis(moment.timestamp().as_millisecond()))
-}
-
 impl Calendar {
     /// The calendar of an operator that never closed a day.
     #[must_use]
@@ -58,39 +49,27 @@ impl Calendar {
         Self { operator, last_closed: None, last_cut_at: Timestamp::EPOCH, version: 0 }
     }
 
-    /// The days that should be closed by now, oldest first: every day since the last whose closing time has passed.
+    /// The business days that should be closed by now, oldest first: every one since the last whose cut-off has passed.
     #[must_use]
-    pub fn due(&self, now: Timestamp, zone: &TimeZone) -> Vec<Day> {
-        let today = now.day_in(zone);
-        let latest = if scheduled_cut(today, zone).is_some_and(|cut| cut <= now) {
-            Some(today)
-        } else {
-            today.checked_sub(1.day()).ok()
-        };
-        let Some(latest) = latest else { return vec![] };
-        let Some(last_closed) = self.last_closed else { return vec![latest] };
-        let mut days = Vec::new();
-        let mut next = last_closed.checked_add(1.day()).ok();
-        while let Some(day) = next.filter(|day| *day <= latest && days.len() < MOST_DAYS_PER_TICK) {
-            days.push(day);
-            next = day.checked_add(1.day()).ok();
-        }
-        days
+    pub fn due(&self, now: Timestamp, days: &BusinessDays) -> Vec<Day> {
+        days.ended(self.last_closed, now, MOST_DAYS_PER_TICK)
     }
 
-    /// Closes a day: at its closing time, or now if that is earlier.
+    /// Closes a business day: at its cut-off, or now if that is earlier.
     ///
     /// # Errors
-    /// [`Refusal::BusinessDayClosed`] for a day that is, [`Refusal::BusinessDayOpen`] for one that has not come.
-    pub fn close(&self, day: Day, now: Timestamp, zone: &TimeZone) -> Result<Slot, Refusal> {
-        let today = now.day_in(zone);
+    /// [`Refusal::NotABusinessDay`] for a day off, [`Refusal::BusinessDayOpen`] for a day that has not come,
+    /// [`Refusal::BusinessDayClosed`] for one that is closed.
+    pub fn close(&self, day: Day, now: Timestamp, days: &BusinessDays) -> Result<Slot, Refusal> {
+        days.must_be_business_day(day)?;
+        let today = days.today(now);
         if day > today {
             return Err(Refusal::BusinessDayOpen { today: today.to_string() });
         }
         if let Some(last_closed) = self.last_closed.filter(|last_closed| day <= *last_closed) {
             return Err(Refusal::BusinessDayClosed { last_closed: last_closed.to_string() });
         }
-        let cut_at = scheduled_cut(day, zone).map_or(now, |scheduled| scheduled.min(now)).max(self.last_cut_at);
+        let cut_at = days.cut(day).map_or(now, |scheduled| scheduled.min(now)).max(self.last_cut_at);
         let after = Self {
             operator: self.operator.clone(),
             last_closed: Some(day),
@@ -369,11 +348,18 @@ pub struct ClosedDay {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::calendar::BusinessCalendar;
 
-    fn kolkata() -> TimeZone {
-        TimeZone::get("Asia/Kolkata").unwrap()
+    fn kolkata() -> BusinessDays {
+        of(serde_json::json!({}))
+    }
+
+    fn of(calendar: serde_json::Value) -> BusinessDays {
+        let calendar: BusinessCalendar = serde_json::from_value(calendar).unwrap();
+        BusinessDays::new(calendar, jiff::tz::TimeZone::get("Asia/Kolkata").unwrap())
     }
 
     fn at(text: &str) -> Timestamp {
@@ -428,6 +414,70 @@ mod tests {
         assert_eq!(again, Err(Refusal::BusinessDayClosed { last_closed: "2026-11-21".into() }));
         let tomorrow = slot.after.close(date(2026, 11, 22), noon, &kolkata());
         assert_eq!(tomorrow, Err(Refusal::BusinessDayOpen { today: "2026-11-21".into() }));
+    }
+
+    #[test]
+    fn days_off_are_closed_with_the_business_day_behind_them_and_never_by_name() {
+        let days = of(serde_json::json!({
+            "days_off": ["sunday"], "holidays": [{ "day": "2026-11-24", "name": "Guru Nanak Jayanti" }]
+        }));
+        let first = calendar().close(date(2026, 11, 20), at("2026-11-20T15:00:00Z"), &days).unwrap();
+        assert_eq!(first.after.due(at("2026-11-22T16:00:00Z"), &days), [date(2026, 11, 21)], "not the Sunday");
+        let due = first.after.due(at("2026-11-25T15:00:00Z"), &days);
+        assert_eq!(due, [date(2026, 11, 21), date(2026, 11, 23), date(2026, 11, 25)]);
+        let holiday = date(2026, 11, 24);
+        for now in ["2026-11-23T06:00:00Z", "2026-11-24T06:00:00Z", "2026-11-30T06:00:00Z"] {
+            let refused = first.after.close(holiday, at(now), &days).unwrap_err();
+            assert_eq!(refused.code(), "not_a_business_day", "before, on and after it");
+        }
+        let mut slot = first;
+        for day in due {
+            let next = slot.after.close(day, at("2026-11-25T15:00:00Z"), &days).unwrap();
+            assert_eq!((next.opened_at, Some(next.cut_at)), (slot.cut_at, days.cut(day)));
+            slot = next;
+        }
+        assert_eq!(slot.opened_at.to_string(), "2026-11-23T15:00:00.000Z", "Wednesday has the holiday's entries");
+    }
+
+    proptest! {
+        /// Whatever is closed by tick or by hand, at whatever time: cuts follow each other without gap or overlap.
+        #[test]
+        fn cuts_never_overlap_nor_leave_gaps(
+            steps in prop::collection::vec((1_i64..60 * 3600, any::<bool>(), -3_i64..3), 1..60),
+            off in prop::collection::btree_set(0_usize..6, 0..6), hour in 0_u8..24,
+        ) {
+            let week = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+            let off: Vec<_> = off.into_iter().map(|index| week[index]).collect();
+            let days = of(serde_json::json!({ "cut_off": format!("{hour:02}:15"), "days_off": off }));
+            let (mut calendar, mut now) = (calendar(), at("2026-11-21T00:00:00Z"));
+            let mut slots: Vec<Slot> = vec![];
+            for (seconds, is_tick, shift) in steps {
+                now = now.plus_seconds(seconds);
+                let due = if is_tick {
+                    calendar.due(now, &days)
+                } else {
+                    vec![days.today(now).saturating_add(jiff::Span::new().days(shift))]
+                };
+                for day in due {
+                    let closed = calendar.close(day, now, &days);
+                    prop_assert!(closed.is_ok() || !is_tick, "what is due can be closed: {closed:?}");
+                    if let Ok(slot) = closed {
+                        calendar = slot.after.clone();
+                        slots.push(slot);
+                    }
+                }
+            }
+            prop_assert!(slots.first().is_none_or(|slot| slot.opened_at == Timestamp::EPOCH));
+            for pair in slots.windows(2) {
+                prop_assert_eq!(pair[0].cut_at, pair[1].opened_at);
+                prop_assert!(pair[0].business_day < pair[1].business_day);
+                prop_assert!(pair[1].opened_at <= pair[1].cut_at);
+            }
+            for slot in &slots {
+                prop_assert!(days.is_business_day(slot.business_day));
+                prop_assert!(Some(slot.cut_at) <= days.cut(slot.business_day), "none is cut behind its own cut-off");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! | records | `milepost#keys` | `key#{kid}`, `cursor` | public keys of tokens; the key that signs cursors |
 //! | records | `milepost#operators` | `{op}` | which operators there are |
 //! | records | `milepost#bucket#{address}` | `bucket` | how often an address asked |
-//! | records | `{op}#operator` | `operator` | zone, currency, regions, partners |
+//! | records | `{op}#operator` | `operator` | zone, currency, regions, partners, business calendar |
 //! | records | `{op}#user#{user}` | `user` | somebody who can log in |
 //! | records | `{op}#login#{login}` | `login` | whose login it is, for ever |
 //! | records | `{op}#admins` | `admins` | how many admins can log in |

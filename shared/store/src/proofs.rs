@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    AgentId, Day, Failed, OperatorName, Timestamp,
+    AgentId, Failed, OperatorName, Timestamp,
     ledger::{Account, Entry},
     operator::Operator,
     proof::{Balance, Check, Proof},
@@ -127,7 +127,7 @@ impl Proofs {
         Ok(Balance { balance_minor, headroom_minor, cap_minor })
     }
 
-    /// Looks at the closed days of the last weeks, from the first that has a settlement on.
+    /// Looks at the settlements of the last weeks.
     async fn days(&self, operator: &Operator, check: &mut Check) -> Result<(), Failed> {
         let name = &operator.operator;
         let Some(calendar) = self.table.find(&keys::calendar(name)).await? else { return Ok(()) };
@@ -141,12 +141,7 @@ impl Proofs {
         while let Some(rows) = pages.next().await? {
             settlements.extend(self.table.whole::<Settlement>(&rows).await?);
         }
-        let Some(first) = settlements.iter().map(|settled| settled.business_day).min() else { return Ok(()) };
-        for day in first.series(jiff::Span::new().days(1)).take_while(|day: &Day| *day <= last) {
-            let of_day: Vec<Settlement> =
-                settlements.iter().filter(|settled| settled.business_day == day).cloned().collect();
-            check.day(day, &operator.partners, &of_day);
-        }
+        check.days(last, &operator.partners, &settlements);
         Ok(())
     }
 

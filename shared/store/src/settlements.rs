@@ -136,10 +136,10 @@ impl Settlements {
         request_id: &str,
     ) -> Result<(), Failed> {
         let (operator, mut calendar) = self.calendar(name).await?;
-        let zone = operator.time_zone();
-        for day in calendar.due(now, &zone) {
+        let days = operator.business_days();
+        for day in calendar.due(now, &days) {
             let command = Command::of_job(name.clone(), job, &day.to_string(), now, request_id.to_owned());
-            let decided = calendar.close(day, now, &zone);
+            let decided = calendar.close(day, now, &days);
             let after = decided.as_ref().map(|slot| slot.after.clone()).ok();
             match self.close(&command, &operator, &calendar, decided).await {
                 Ok(_) => {}

@@ -472,6 +472,7 @@ async fn open_office(directory: &Directory, signer: &Signer, name: &str) -> Offi
         currency: Currency::Inr,
         regions: REGIONS.map(region).to_vec(),
         partners: PARTNERS.map(|partner| partner.parse().expect("a partner")).to_vec(),
+        business_calendar: domain::calendar::BusinessCalendar::default(),
     };
     directory.create_operator(&known).await.expect("an operator");
     // They were taken on the day before.

@@ -9,6 +9,7 @@ use clap::Args;
 use domain::{
     Failed, OperatorName, Timestamp, UserId,
     access::Role,
+    calendar::BusinessCalendar,
     operator::Operator,
     user::{KeptUser, User, UserStatus},
 };
@@ -36,6 +37,10 @@ pub struct NewOperator {
     /// The currency of its money.
     #[arg(long, default_value = "INR")]
     pub currency: String,
+    /// A JSON file with its business calendar: `{"cut_off": "20:30", "days_off": ["sunday"], "holidays": [{"day":
+    /// "2027-01-26", "name": "Republic Day"}]}`; each part may be left out.
+    #[arg(long, value_name = "FILE")]
+    pub calendar: Option<std::path::PathBuf>,
     /// Port of the emulator.
     #[arg(long, default_value_t = stack::PORT)]
     pub port: u16,
@@ -85,6 +90,12 @@ impl NewOperator {
             currency: serde_json::from_value(self.currency.clone().into()).map_err(Failed::fault)?,
             regions: self.regions.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
             partners: self.partners.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
+            business_calendar: match &self.calendar {
+                Some(path) => {
+                    serde_json::from_slice(&std::fs::read(path).map_err(Failed::fault)?).map_err(Failed::fault)?
+                }
+                None => BusinessCalendar::default(),
+            },
         })
     }
 

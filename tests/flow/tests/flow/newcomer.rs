@@ -25,6 +25,7 @@ pub(crate) fn sign_up(stage: &Stage) -> Person {
         admin_email: address("admin"),
         zone: "Asia/Kolkata".to_owned(),
         currency: "INR".to_owned(),
+        calendar: None,
         port,
         tables: vec![],
     };

@@ -401,6 +401,7 @@ impl Field {
                 currency: Currency::Inr,
                 regions,
                 partners: PARTNERS.map(name).to_vec(),
+                business_calendar: domain::calendar::BusinessCalendar::default(),
             },
             desk: desk.on(&DELIVERY_CREATE).unwrap(),
             agents,
@@ -453,7 +454,7 @@ impl Field {
     }
 
     fn decide(&self, step: &Step, command: &Command) -> Result<Change, Failed> {
-        let zone = self.operator.time_zone();
+        let (zone, days) = (self.operator.time_zone(), self.operator.business_days());
         let today = self.now.day_in(&zone);
         let region = |number: usize| name::<RegionName>([REGIONS[0], REGIONS[1], "nowhere"][number]);
         let (reference, borrower) = (command.key.clone(), self.borrower.clone());
@@ -515,7 +516,7 @@ impl Field {
             }
             Step::Close { days_ago } => {
                 let day = self.now.plus_seconds(-days_ago * 86_400).day_in(&zone);
-                Ok(Change { day: Some(self.calendar.close(day, command.at, &zone)?), ..nothing })
+                Ok(Change { day: Some(self.calendar.close(day, command.at, &days)?), ..nothing })
             }
             Step::Build { settlement } => self.settle(settlement, command),
             Step::Repeat { .. } => Err(Failed::Unknown),

@@ -1,12 +1,13 @@
-//! `settlement-close`: closes each operator's business day at 20:30 in its own zone.
+//! `settlement-close`: closes each operator's business day at its own cut-off, in its own zone.
 
 use domain::access::SETTLEMENT_LIST;
 use edge::schedule::Tick;
-use testkit::{Office, World};
+use serde_json::json;
+use testkit::{Office, Person, World};
 
 use crate::{
     door::call,
-    steps::{TODAY, close_day},
+    steps::{TODAY, close_day, newcomer},
 };
 
 async fn tick(world: &World, at: &str) {
@@ -16,7 +17,11 @@ async fn tick(world: &World, at: &str) {
 
 /// The days that are closed, newest first, with their partner.
 async fn closed(world: &World, office: &Office) -> Vec<(String, String)> {
-    let reply = call(world, &SETTLEMENT_LIST, &office.admin.asks(&SETTLEMENT_LIST)).await;
+    closed_for(world, &office.admin).await
+}
+
+async fn closed_for(world: &World, person: &Person) -> Vec<(String, String)> {
+    let reply = call(world, &SETTLEMENT_LIST, &person.asks(&SETTLEMENT_LIST)).await;
     let text = |one: &serde_json::Value, name: &str| one[name].as_str().unwrap().to_owned();
     reply.items().iter().map(|one| (text(one, "business_day"), text(one, "partner_id"))).collect()
 }
@@ -60,4 +65,30 @@ async fn a_tick_and_a_desk_that_close_one_day_close_it_once() {
     assert!(matches!(ticked, Ok(()) | Err(domain::Failed::InProgress)), "{ticked:?}");
     assert!(matches!(by_hand.status, 202 | 409), "{by_hand:?}");
     assert_eq!(closed(&world, &world.pennco).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_day_off_is_never_closed_and_its_entries_lie_between_the_business_days_around_it() {
+    let world = World::new().await;
+    let calendar = json!({
+        "cut_off": "18:00", "days_off": ["sunday"], "holidays": [{ "day": "2026-11-24", "name": "Guru Nanak Jayanti" }]
+    });
+    let desk = newcomer(&world, "latecomer", &calendar).await;
+    // 12:30 UTC is 18:00 in Kolkata; the 22nd is a Sunday, the 24th a holiday.
+    for at in ["2026-11-21T12:29:59Z", "2026-11-21T12:30:00Z", "2026-11-22T23:00:00Z", "2026-11-23T12:29:59Z"] {
+        tick(&world, at).await;
+    }
+    let days = async || closed_for(&world, &desk).await.into_iter().map(|(day, _)| day).collect::<Vec<_>>();
+    assert_eq!(
+        days().await,
+        [TODAY, TODAY, "2026-11-20", "2026-11-20"],
+        "the first tick closed what had ended, and no more"
+    );
+    tick(&world, "2026-11-24T23:00:00Z").await;
+    tick(&world, "2026-11-25T12:30:00Z").await;
+    assert_eq!(days().await[..4], ["2026-11-25", "2026-11-25", "2026-11-23", "2026-11-23"]);
+    let reply = call(&world, &SETTLEMENT_LIST, &desk.asks(&SETTLEMENT_LIST).query("business_day", "2026-11-25")).await;
+    let wednesday = &reply.items()[0];
+    let cuts = (wednesday["opened_at"].as_str().unwrap(), wednesday["cut_at"].as_str().unwrap());
+    assert_eq!(cuts, ("2026-11-23T12:30:00.000Z", "2026-11-25T12:30:00.000Z"), "the holiday is Wednesday's");
 }

@@ -6,7 +6,7 @@ use domain::access::SETTLEMENT_CREATE;
 use serde_json::{Value, json};
 use testkit::World;
 
-use crate::steps::{TODAY, all_at_once, close_day, command};
+use crate::steps::{TODAY, all_at_once, close_day, command, newcomer};
 
 #[tokio::test]
 async fn a_day_closes_once_with_a_settlement_a_partner() {
@@ -42,6 +42,23 @@ async fn a_day_to_come_is_not_closed() {
     let reply = close_day(&world, &world.pennco.settlement, "k1", "2026-11-22").await;
     assert_eq!((reply.said(), reply.text("/today")), ((409, "business_day_open"), TODAY));
     assert!(close_day(&world, &world.pennco.settlement, "k1", "2026-11-22").await.is_replay());
+}
+
+#[tokio::test]
+async fn a_day_off_is_refused_by_its_name_and_nothing_changes() {
+    let world = World::new().await;
+    let calendar = json!({ "days_off": ["sunday"], "holidays": [{ "day": TODAY, "name": "Diwali" }] });
+    let desk = newcomer(&world, "latecomer", &calendar).await;
+    let refused = close_day(&world, &desk, "k1", TODAY).await;
+    assert_eq!(refused.said(), (409, "not_a_business_day"));
+    let facts = ["/day", "/name", "/next_business_day"].map(|pointer| refused.text(pointer));
+    assert_eq!(facts, [TODAY, "Diwali", "2026-11-23"], "a Sunday lies in between");
+    assert!(refused.text("/detail").contains("Diwali"));
+    let again = close_day(&world, &desk, "k1", TODAY).await;
+    assert_eq!((again.is_replay(), &again.body), (true, &refused.body));
+    assert_eq!(close_day(&world, &desk, "k2", "2026-11-22").await.text("/name"), "Sunday", "and one that has not come");
+    let friday = close_day(&world, &desk, "k3", "2026-11-20").await;
+    assert_eq!(friday.text("/opened_at"), "1970-01-01T00:00:00.000Z", "no refusal moved the calendar");
 }
 
 #[tokio::test(start_paused = true)]

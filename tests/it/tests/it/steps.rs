@@ -96,6 +96,16 @@ pub(crate) async fn reconcile(world: &World, person: &Person, id: &str, key: &st
     call(world, &DISBURSEMENT_RECONCILE, &request).await
 }
 
+/// Takes another operator on, with a business calendar; its settlement desk.
+pub(crate) async fn newcomer(world: &World, name: &str, calendar: &Value) -> Person {
+    let known = world.directory().operator(&world.pennco.operator).await.unwrap();
+    let business_calendar = serde_json::from_value(calendar.clone()).unwrap();
+    let known = domain::operator::Operator { operator: name.parse().unwrap(), business_calendar, ..known };
+    world.directory().create_operator(&known).await.unwrap();
+    let role = domain::Role::Settlement;
+    world.person(domain::Caller::new(known.operator, role, format!("settlement of {name}"), vec![]))
+}
+
 /// Closes a business day.
 pub(crate) async fn close_day(world: &World, person: &Person, key: &str, day: &str) -> Reply {
     let body = json!({ "business_day": day });

@@ -27,6 +27,7 @@ fn samples() -> Vec<Failed> {
         Refusal::BankLineAlreadyMatched { existing_id: text() },
         Refusal::BusinessDayClosed { last_closed: text() },
         Refusal::BusinessDayOpen { today: text() },
+        Refusal::NotABusinessDay { day: text(), name: text(), next_business_day: text() },
         Refusal::AmountDiffers { expected_minor: 0, currency: text() },
         Refusal::AmountExceedsDue { due_minor: 0, currency: text() },
         Refusal::AgentNotInRegion { region: text() },
