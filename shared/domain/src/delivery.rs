@@ -399,7 +399,11 @@ impl Delivery {
                 self.must_move_to(DeliveryStatus::Confirmed)?;
                 self.must_take(amount)?;
                 let transfer_id = TransferId::mint(command.at, &command.seed());
-                (DeliveryStatus::Confirmed, Some(self.transfer(agent, amount, transfer_id)?), None)
+                (
+                    DeliveryStatus::Confirmed,
+                    Some(self.transfer(agent, amount, transfer_id)?.effective(outcome.occurred_at)),
+                    None,
+                )
             }
         };
         let conclusion = Conclusion {
@@ -443,7 +447,11 @@ impl Delivery {
     fn transfer(&self, agent: &Agent, amount: Money, transfer_id: TransferId) -> Result<Transfer, Failed> {
         let hand = Account::AgentCash(agent.agent_id.clone());
         let control = Account::PartnerControl(self.partner_id.clone());
-        let subject = Subject { delivery_id: Some(self.delivery_id.clone()), reference: Some(self.reference.clone()) };
+        let subject = Subject {
+            delivery_id: Some(self.delivery_id.clone()),
+            reference: Some(self.reference.clone()),
+            ..Subject::default()
+        };
         let (kind, from, to) = match self.kind {
             DeliveryKind::Collection => (TransferKind::Collection, control, hand),
             DeliveryKind::Disbursement => (TransferKind::Disbursement, hand, control),

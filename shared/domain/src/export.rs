@@ -237,9 +237,18 @@ impl ExportRows {
                 "agent_id",
                 "version",
             ],
-            ExportKind::Entries => {
-                &["account_id", "transfer_id", "kind", "at", "amount_minor", "currency", "delivery_id", "reference"]
-            }
+            ExportKind::Entries => &[
+                "account_id",
+                "transfer_id",
+                "kind",
+                "at",
+                "amount_minor",
+                "currency",
+                "delivery_id",
+                "reference",
+                "effective_at",
+                "reverses",
+            ],
             ExportKind::Tracks => &["agent_id", "captured_at", "lat", "lon", "accuracy_metres"],
         };
         let mut rows = CsvRows::new();
@@ -297,6 +306,8 @@ impl ExportRows {
             entry.amount.currency.code(),
             entry.subject.delivery_id.as_ref().map_or("", |id| id.as_str()),
             &text_cell(entry.subject.reference.as_deref().unwrap_or_default()),
+            &entry.effective_at.to_string(),
+            entry.subject.reverses.as_ref().map_or("", |reversed| reversed.transfer_id.as_str()),
         ])
     }
 

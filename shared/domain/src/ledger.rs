@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, de};
 use utoipa::ToSchema;
 
 use crate::{
-    AgentId, Currency, DeliveryId, Money, OperatorName, PartnerName, TransferId,
+    AgentId, Currency, DeliveryId, Money, OperatorName, PartnerName, Timestamp, TransferId,
     access::{Belongings, Owned},
     id::NotAnId,
 };
@@ -127,6 +127,14 @@ pub enum TransferKind {
     Disbursement,
     /// A business day was settled with a partner.
     Settlement,
+    /// An earlier transfer was taken back: its entries, the other way.
+    Reversal,
+    /// Somebody set right by hand what no other kind describes.
+    Adjustment,
+    /// An agent handed cash in at the vault.
+    Deposit,
+    /// Money was set aside for a purpose, or spent from there.
+    Budget,
 }
 
 impl TransferKind {
@@ -138,14 +146,30 @@ impl TransferKind {
             Self::Collection => "collection",
             Self::Disbursement => "disbursement",
             Self::Settlement => "settlement",
+            Self::Reversal => "reversal",
+            Self::Adjustment => "adjustment",
+            Self::Deposit => "deposit",
+            Self::Budget => "budget",
         }
     }
 }
 
+/// The transfer that a reversal takes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reversed {
+    /// Which.
+    pub transfer_id: TransferId,
+    /// Why money had moved.
+    pub kind: TransferKind,
+}
+
 /// One side of a transfer: debits positive, credits negative.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Posting {
-    /// Which account.
+    /// Which account, such as `vault.pennco`.
+    #[serde(rename = "account_id")]
+    #[schema(value_type = String)]
     pub account: Account,
     /// How much, signed.
     pub amount: Money,
@@ -160,6 +184,9 @@ pub struct Subject {
     /// The partner's own reference.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reference: Option<String>,
+    /// The transfer that this one takes back.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reverses: Option<Reversed>,
 }
 
 /// The most entries of a transfer: each is two writes, entry and balance, and a transaction of DynamoDB has a hundred, of
@@ -173,6 +200,8 @@ pub struct Transfer {
     kind: TransferKind,
     postings: Vec<Posting>,
     subject: Subject,
+    effective_at: Option<Timestamp>,
+    reason: Option<String>,
 }
 
 /// Postings are not a transfer.
@@ -226,7 +255,19 @@ impl Transfer {
         if sums.values().any(|sum| *sum != 0) {
             return Err(Unbalanced::Sum);
         }
-        Ok(Self { transfer_id, kind, postings, subject })
+        Ok(Self { transfer_id, kind, postings, subject, effective_at: None, reason: None })
+    }
+
+    /// The transfer, of something that happened then and was reported later.
+    #[must_use]
+    pub fn effective(self, at: Timestamp) -> Self {
+        Self { effective_at: Some(at), ..self }
+    }
+
+    /// The transfer, with the words of whoever wanted it.
+    #[must_use]
+    pub fn because(self, reason: String) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 
     /// An amount from one account (credit) to another (debit).
@@ -269,6 +310,62 @@ impl Transfer {
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
+
+    /// The transfer as the books keep it, posted at a time by somebody. Nothing happens later than it is posted: a phone
+    /// whose clock is ahead reports something that happened now.
+    #[must_use]
+    pub fn posted(&self, at: Timestamp, by: &str) -> Posted {
+        Posted {
+            transfer_id: self.transfer_id.clone(),
+            kind: self.kind,
+            at,
+            effective_at: self.effective_at.map_or(at, |effective_at| effective_at.min(at)),
+            entries: self.postings.clone(),
+            subject: self.subject.clone(),
+            by: by.to_owned(),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+/// A transfer as the books keep it: whole, once, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Posted {
+    /// Its id.
+    pub transfer_id: TransferId,
+    /// Why money moved.
+    pub kind: TransferKind,
+    /// When it was posted: when the command that moved it reached us.
+    pub at: Timestamp,
+    /// When it happened, as far as we were told; never later than `at`.
+    pub effective_at: Timestamp,
+    /// Its sides, which sum to zero.
+    pub entries: Vec<Posting>,
+    /// What it is about.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// Who moved it: a person, a program, an agent, a partner or a job.
+    pub by: String,
+    /// Why, in the words of whoever moved it by hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+impl Posted {
+    /// Its sides, each as its account's statement shows it.
+    pub fn statement_entries(&self) -> impl Iterator<Item = (&Account, Entry)> {
+        self.entries.iter().map(|posting| {
+            let entry = Entry {
+                transfer_id: self.transfer_id.clone(),
+                kind: self.kind,
+                at: self.at,
+                effective_at: self.effective_at,
+                amount: posting.amount,
+                subject: self.subject.clone(),
+            };
+            (&posting.account, entry)
+        })
+    }
 }
 
 /// One booked side of a transfer, as an account's statement shows it.
@@ -279,7 +376,9 @@ pub struct Entry {
     /// Why money moved.
     pub kind: TransferKind,
     /// When the command that moved it reached us: the order of the books.
-    pub at: crate::Timestamp,
+    pub at: Timestamp,
+    /// When it happened: of a visit when the phone says, but never later than `at`; otherwise `at`.
+    pub effective_at: Timestamp,
     /// How much, signed: debits positive, credits negative.
     pub amount: Money,
     /// What it is about.
@@ -292,7 +391,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Timestamp;
 
     fn account(index: u8) -> Account {
         Account::AgentCash(AgentId::mint(Timestamp::EPOCH, &[&[index]]))
@@ -321,6 +419,20 @@ mod tests {
         for count in [41_u8, 101] {
             let many = (0..count).map(|index| posting(index, 1)).collect();
             assert_eq!(refused(many), Unbalanced::TooMany, "{count}");
+        }
+    }
+
+    #[test]
+    fn nothing_happens_later_than_it_is_posted() {
+        let sides = vec![posting(1, 5), posting(2, -5)];
+        let transfer = Transfer::new(id(), TransferKind::Collection, sides, Subject::default()).unwrap();
+        let [posted_at, earlier, later] = [1_000, 999, 1_001].map(Timestamp::from_millis);
+        assert_eq!(transfer.posted(posted_at, "x").effective_at, posted_at);
+        for (told, effective_at) in [(earlier, earlier), (posted_at, posted_at), (later, posted_at)] {
+            let posted = transfer.clone().effective(told).posted(posted_at, "x");
+            assert_eq!((posted.at, posted.effective_at), (posted_at, effective_at));
+            let sides: Vec<_> = posted.statement_entries().map(|(_, entry)| (entry.at, entry.effective_at)).collect();
+            assert_eq!(sides, [(posted_at, effective_at); 2]);
         }
     }
 

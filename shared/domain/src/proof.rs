@@ -270,6 +270,7 @@ mod tests {
             transfer_id: TransferId::mint(Timestamp::EPOCH, &[transfer]),
             kind: TransferKind::FloatIssue,
             at: now().plus_seconds(-seconds_ago),
+            effective_at: now().plus_seconds(-seconds_ago),
             amount: Money::new(amount_minor, Currency::Inr),
             subject: Subject::default(),
         }

@@ -99,7 +99,9 @@ pub struct Totals {
     pub collected: Money,
     /// Cash that went to borrowers.
     pub disbursed: Money,
-    /// What the operator owes the partner; negative when the partner owes.
+    /// What adjustments by hand add to what the operator owes; negative when they take from it.
+    pub adjusted: Money,
+    /// What the operator owes the partner, collected less disbursed and adjusted; negative when the partner owes.
     pub net: Money,
 }
 
@@ -210,7 +212,7 @@ impl Settlement {
                 Posting { account: Account::PartnerControl(self.partner_id.clone()), amount: totals.net },
                 Posting { account: Account::PartnerSettlement(self.partner_id.clone()), amount: owed },
             ];
-            let subject = Subject { delivery_id: None, reference: Some(self.settlement_id.to_string()) };
+            let subject = Subject { reference: Some(self.settlement_id.to_string()), ..Subject::default() };
             Some(Transfer::new(transfer_id, TransferKind::Settlement, postings, subject).map_err(Failed::fault)?)
         };
         let after = Self {
@@ -234,6 +236,39 @@ pub struct SettlementFile {
     count: u64,
     collected_minor: i64,
     disbursed_minor: i64,
+    adjusted_minor: i64,
+}
+
+/// The column of the control totals that an entry of a control account counts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Collected,
+    Disbursed,
+    Adjusted,
+}
+
+impl Column {
+    /// Where a kind counts; one that is no business of a day's settlement counts nowhere.
+    fn of(kind: TransferKind) -> Option<Self> {
+        match kind {
+            TransferKind::Collection => Some(Self::Collected),
+            TransferKind::Disbursement => Some(Self::Disbursed),
+            TransferKind::Adjustment => Some(Self::Adjusted),
+            TransferKind::FloatIssue
+            | TransferKind::Settlement
+            | TransferKind::Deposit
+            | TransferKind::Budget
+            | TransferKind::Reversal => None,
+        }
+    }
+
+    /// An amount of a control account as the column shows it: what came in and what is owed are credits there.
+    fn shown(self, amount_minor: i64) -> Option<i64> {
+        match self {
+            Self::Collected | Self::Adjusted => amount_minor.checked_neg(),
+            Self::Disbursed => Some(amount_minor),
+        }
+    }
 }
 
 impl SettlementFile {
@@ -243,11 +278,22 @@ impl SettlementFile {
     /// [`Failed::Fault`] when the header cannot be written.
     pub fn new(currency: Currency) -> Result<Self, Failed> {
         let mut rows = CsvRows::new();
-        rows.push(&["line", "at", "transfer_id", "kind", "delivery_id", "reference", "amount_minor", "currency"])?;
-        Ok(Self { rows, currency, count: 0, collected_minor: 0, disbursed_minor: 0 })
+        rows.push(&[
+            "line",
+            "at",
+            "transfer_id",
+            "kind",
+            "delivery_id",
+            "reference",
+            "amount_minor",
+            "currency",
+            "reverses",
+        ])?;
+        Ok(Self { rows, currency, count: 0, collected_minor: 0, disbursed_minor: 0, adjusted_minor: 0 })
     }
 
-    /// Adds an entry of the partner's control account; entries that settle earlier days are not part of this one.
+    /// Adds an entry of the partner's control account; entries that settle earlier days are not part of this one. What
+    /// takes an earlier transfer back is a line of that transfer's kind with the opposite amount, and names it.
     ///
     /// # Errors
     /// [`Failed::Fault`] when a total does not fit, or the currency is another.
@@ -256,29 +302,27 @@ impl SettlementFile {
         if entry.amount.currency != self.currency {
             return Err(Failed::fault("an entry of another currency in a control account"));
         }
-        let amount_minor = match entry.kind {
-            TransferKind::Collection => {
-                let collected = entry.amount.amount_minor.checked_neg().ok_or_else(beyond)?;
-                self.collected_minor = self.collected_minor.checked_add(collected).ok_or_else(beyond)?;
-                collected
-            }
-            TransferKind::Disbursement => {
-                let disbursed = entry.amount.amount_minor;
-                self.disbursed_minor = self.disbursed_minor.checked_add(disbursed).ok_or_else(beyond)?;
-                disbursed
-            }
-            TransferKind::FloatIssue | TransferKind::Settlement => return Ok(()),
+        let reversed = entry.subject.reverses.as_ref();
+        let kind = reversed.map_or(entry.kind, |reversed| reversed.kind);
+        let Some(column) = Column::of(kind) else { return Ok(()) };
+        let amount_minor = column.shown(entry.amount.amount_minor).ok_or_else(beyond)?;
+        let total = match column {
+            Column::Collected => &mut self.collected_minor,
+            Column::Disbursed => &mut self.disbursed_minor,
+            Column::Adjusted => &mut self.adjusted_minor,
         };
+        *total = total.checked_add(amount_minor).ok_or_else(beyond)?;
         self.count = self.count.checked_add(1).ok_or_else(beyond)?;
         self.rows.push(&[
             &self.count.to_string(),
             &entry.at.to_string(),
             entry.transfer_id.as_str(),
-            entry.kind.as_str(),
+            kind.as_str(),
             entry.subject.delivery_id.as_ref().map_or("", |id| id.as_str()),
             &crate::export::text_cell(entry.subject.reference.as_deref().unwrap_or_default()),
             &amount_minor.to_string(),
             self.currency.code(),
+            reversed.map_or("", |reversed| reversed.transfer_id.as_str()),
         ])
     }
 
@@ -301,6 +345,7 @@ impl SettlementFile {
         let net_minor = self
             .collected_minor
             .checked_sub(self.disbursed_minor)
+            .and_then(|net| net.checked_add(self.adjusted_minor))
             .ok_or_else(|| Failed::fault("the net of a settlement is beyond what can be counted"))?;
         self.rows.push(&[
             "TOTAL",
@@ -309,6 +354,7 @@ impl SettlementFile {
             &self.disbursed_minor.to_string(),
             &net_minor.to_string(),
             self.currency.code(),
+            &self.adjusted_minor.to_string(),
             "",
             "",
         ])?;
@@ -316,6 +362,7 @@ impl SettlementFile {
             count: self.count,
             collected: Money::new(self.collected_minor, self.currency),
             disbursed: Money::new(self.disbursed_minor, self.currency),
+            adjusted: Money::new(self.adjusted_minor, self.currency),
             net: Money::new(net_minor, self.currency),
         })
     }
@@ -377,7 +424,8 @@ mod tests {
             kind,
             at,
             amount: Money::new(amount_minor, Currency::Inr),
-            subject: Subject { delivery_id: None, reference: Some("=BF-1".into()) },
+            effective_at: at,
+            subject: Subject { reference: Some("=BF-1".into()), ..Subject::default() },
         }
     }
 
@@ -492,7 +540,35 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4);
         assert!(lines[1].contains(",collection,,'=BF-1,150000,INR"), "{}", lines[1]);
-        assert_eq!(lines[3], "TOTAL,2,150000,50000,100000,INR,,");
+        assert_eq!(lines[3], "TOTAL,2,150000,50000,100000,INR,0,,");
+    }
+
+    #[test]
+    fn what_is_taken_back_counts_against_its_own_column_and_names_what_it_takes_back() {
+        let mut file = SettlementFile::new(Currency::Inr).unwrap();
+        let back = |kind, amount_minor, millis| {
+            let plain = entry(TransferKind::Reversal, amount_minor, millis);
+            let transfer_id = TransferId::mint(Timestamp::from_millis(1), &[b"first"]);
+            let reverses = Some(crate::ledger::Reversed { transfer_id, kind });
+            Entry { subject: Subject { reverses, ..plain.subject.clone() }, ..plain }
+        };
+        file.push(&entry(TransferKind::Collection, -150_000, 1)).unwrap();
+        file.push(&back(TransferKind::Collection, 150_000, 2)).unwrap();
+        file.push(&entry(TransferKind::Disbursement, 50_000, 3)).unwrap();
+        file.push(&back(TransferKind::Disbursement, -50_000, 4)).unwrap();
+        file.push(&entry(TransferKind::Adjustment, -7, 5)).unwrap();
+        file.push(&back(TransferKind::Settlement, 99, 6)).unwrap();
+        file.push(&entry(TransferKind::Adjustment, 2, 7)).unwrap();
+        let totals = file.close().unwrap();
+        let minor = |money: Money| money.amount_minor;
+        assert_eq!((totals.count, minor(totals.collected), minor(totals.disbursed)), (6, 0, 0));
+        assert_eq!((minor(totals.adjusted), minor(totals.net)), (5, 5), "less of a debit is more that is owed");
+        let text = String::from_utf8(file.take()).unwrap();
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        let taken_back: Vec<_> = [2, 4].iter().map(|at| (lines[*at][3], lines[*at][6], &lines[*at][8][..4])).collect();
+        assert_eq!(taken_back, [("collection", "-150000", "trf_"), ("disbursement", "-50000", "trf_")]);
+        assert_eq!((lines[5][3], lines[5][6], lines[5][8]), ("adjustment", "7", ""));
+        assert_eq!(lines[7], ["TOTAL", "6", "0", "0", "5", "INR", "5", "", ""]);
     }
 
     #[test]
@@ -502,13 +578,13 @@ mod tests {
         let inr = |minor| Money::new(minor, Currency::Inr);
         let file = StoredFile { key: "k".into(), sha256: Sha256Hex::of(b""), bytes: 0, url: None, expires_in: None };
         let id = || TransferId::mint(Timestamp::EPOCH, &[b"s"]);
-        let totals = Totals { count: 1, collected: inr(10), disbursed: inr(30), net: inr(-20) };
+        let totals = Totals { count: 1, collected: inr(10), disbursed: inr(30), adjusted: inr(0), net: inr(-20) };
         let (after, transfer) = settlement.settle(id(), totals, file.clone()).unwrap();
         let sides: Vec<_> =
             transfer.unwrap().postings().iter().map(|side| (side.account.kind(), side.amount.amount_minor)).collect();
         assert_eq!(sides, [("partner_control", -20), ("partner_settlement", 20)]);
         assert_eq!(after.status, SettlementStatus::Settled);
-        let nothing = Totals { count: 0, collected: inr(0), disbursed: inr(0), net: inr(0) };
+        let nothing = Totals { count: 0, collected: inr(0), disbursed: inr(0), adjusted: inr(0), net: inr(0) };
         assert_eq!(settlement.settle(id(), nothing, file).unwrap().1, None);
     }
 }

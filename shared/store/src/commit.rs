@@ -4,12 +4,7 @@
 use aws_sdk_dynamodb::{
     error::SdkError, operation::transact_write_items::TransactWriteItemsError, types::CancellationReason,
 };
-use domain::{
-    Command, Event, Failed, OperatorName, Timestamp,
-    event::Report,
-    ledger::{Entry, Transfer},
-    problem::Problem,
-};
+use domain::{Command, Event, Failed, Timestamp, event::Report, ledger::Transfer, problem::Problem};
 use serde::Serialize;
 
 use crate::{
@@ -112,51 +107,33 @@ impl Table {
         Err(Failed::Fault(Box::new(error)))
     }
 
-    /// The entries and balances of a transfer.
-    pub(crate) fn book(
-        &self,
-        operator: &OperatorName,
-        transfer: &Transfer,
-        at: Timestamp,
-    ) -> Result<Vec<Write>, Failed> {
-        let mut writes = self.entries(operator, transfer, at)?;
+    /// A transfer, posted at a time: itself, its entries and its balances.
+    pub(crate) fn book(&self, command: &Command, transfer: &Transfer, at: Timestamp) -> Result<Vec<Write>, Failed> {
+        let mut writes = self.posted(command, transfer, at)?;
         for posting in transfer.postings() {
-            writes.push(self.post(operator, &posting.account, transfer.transfer_id(), posting.amount)?);
+            writes.push(self.post(&command.operator, &posting.account, transfer.transfer_id(), posting.amount)?);
         }
         Ok(writes)
     }
 
     /// A transfer into a capped account that the same transaction opens with the amount already in it:
     /// one item cannot be written twice in a transaction.
-    pub(crate) fn issue(
-        &self,
-        operator: &OperatorName,
-        transfer: &Transfer,
-        at: Timestamp,
-    ) -> Result<Vec<Write>, Failed> {
-        let mut writes = self.entries(operator, transfer, at)?;
+    pub(crate) fn issue(&self, command: &Command, transfer: &Transfer, at: Timestamp) -> Result<Vec<Write>, Failed> {
+        let mut writes = self.posted(command, transfer, at)?;
         for posting in transfer.postings().iter().filter(|posting| !posting.account.is_capped()) {
-            writes.push(self.post(operator, &posting.account, transfer.transfer_id(), posting.amount)?);
+            writes.push(self.post(&command.operator, &posting.account, transfer.transfer_id(), posting.amount)?);
         }
         Ok(writes)
     }
 
-    fn entries(&self, operator: &OperatorName, transfer: &Transfer, at: Timestamp) -> Result<Vec<Write>, Failed> {
-        transfer
-            .postings()
-            .iter()
-            .map(|posting| {
-                let entry = Entry {
-                    transfer_id: transfer.transfer_id().clone(),
-                    kind: transfer.kind(),
-                    at,
-                    amount: posting.amount,
-                    subject: transfer.subject().clone(),
-                };
-                let key = keys::entry(operator, &posting.account, at, transfer.transfer_id());
-                self.append(Item::of(&key, &entry)?)
-            })
-            .collect()
+    fn posted(&self, command: &Command, transfer: &Transfer, at: Timestamp) -> Result<Vec<Write>, Failed> {
+        let operator = &command.operator;
+        let posted = transfer.posted(at, &command.principal);
+        let whole = self.append(Item::of(&keys::transfer(operator, &posted.transfer_id), &posted)?);
+        let entries = posted.statement_entries().map(|(account, entry)| {
+            self.append(Item::of(&keys::entry(operator, account, at, &entry.transfer_id), &entry)?)
+        });
+        std::iter::once(whole).chain(entries).collect()
     }
 }
 

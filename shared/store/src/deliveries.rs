@@ -132,7 +132,7 @@ impl Deliveries {
             let mut writes = vec![self.table.replace(item(&command.operator, &after)?, before.version)?];
             let happened = match &transfer {
                 Some(transfer) => {
-                    writes.extend(self.table.book(&command.operator, transfer, command.at)?);
+                    writes.extend(self.table.book(command, transfer, command.at)?);
                     Happened::DeliveryConfirmed
                 }
                 None => Happened::DeliveryFailed,

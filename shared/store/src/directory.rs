@@ -229,7 +229,7 @@ pub(crate) fn taken_on(
         let vault = Account::Vault(operator.clone());
         let transfer = Transfer::between(transfer_id, TransferKind::FloatIssue, vault, hand, float, Subject::default())
             .map_err(Failed::fault)?;
-        writes.extend(table.issue(operator, &transfer, command.at)?);
+        writes.extend(table.issue(command, &transfer, command.at)?);
     }
     Ok(writes)
 }

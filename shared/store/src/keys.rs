@@ -30,6 +30,7 @@
 //! | records | `{op}#seen#{consumer}#{event}` | `seen` | a consumer's memory of an event |
 //! | records | `{op}#commit#{principal}#{function}#{key}` | `commit` | idempotency record, receipt, audit row, outbox message |
 //! | ledger | `{op}#{account}` | `{at}#{transfer}` | an entry |
+//! | ledger | `{op}#transfer#{transfer}` | `transfer` | a transfer, whole |
 //! | tracks | `{op}#{agent}#{day}` | `{captured_at}#{batch}` | a location batch |
 //!
 //! | index of records | pk | sk | lists |
@@ -218,6 +219,10 @@ pub(crate) fn ledger(operator: &OperatorName, account: &Account) -> String {
 
 pub(crate) fn entry(operator: &OperatorName, account: &Account, at: Timestamp, transfer: &TransferId) -> Key {
     Key::new(ledger(operator, account), format!("{at}#{transfer}"))
+}
+
+pub(crate) fn transfer(operator: &OperatorName, transfer: &TransferId) -> Key {
+    Key::new(format!("{operator}#transfer#{transfer}"), "transfer")
 }
 
 pub(crate) fn track_day(operator: &OperatorName, agent: &AgentId, day: Day) -> String {

@@ -248,7 +248,7 @@ impl SettlementWriter {
         let (settled, transfer) = before.settle(transfer_id, totals, stored)?;
         let mut writes = vec![self.table.replace(item(operator, &settled)?, before.version)?];
         if let Some(transfer) = &transfer {
-            writes.extend(self.table.book(operator, transfer, before.cut_at)?);
+            writes.extend(self.table.book(&command, transfer, before.cut_at)?);
         }
         let accepted = Accepted {
             status: 200,

@@ -423,19 +423,19 @@ mod tests {
         Books { operator: "pennco".to_owned(), accounts, agents: Vec::new() }
     }
 
-    const HEADER: &str = "line,at,transfer_id,kind,delivery_id,reference,amount_minor,currency\n";
+    const HEADER: &str = "line,at,transfer_id,kind,delivery_id,reference,amount_minor,currency,reverses\n";
 
     #[test]
     fn a_file_holds_exactly_the_entries_between_the_cuts() {
         let right =
-            format!("{HEADER}1,2026-11-21T14:00:00.000Z,trf_1,collection,dlv_1,B-1,70,INR\nTOTAL,1,70,0,70,INR,,\n");
+            format!("{HEADER}1,2026-11-21T14:00:00.000Z,trf_1,collection,dlv_1,B-1,70,INR,\nTOTAL,1,70,0,70,INR,0,,\n");
         assert_eq!(file_differences(&books(), &settled(&right)), Vec::<String>::new());
     }
 
     #[test]
     fn a_missing_and_a_foreign_line_are_named() {
         let wrong =
-            format!("{HEADER}1,2026-11-21T15:00:01.000Z,trf_2,collection,dlv_2,B-2,20,INR\nTOTAL,1,70,0,70,INR,,\n");
+            format!("{HEADER}1,2026-11-21T15:00:01.000Z,trf_2,collection,dlv_2,B-2,20,INR,\nTOTAL,1,70,0,70,INR,0,,\n");
         let named = file_differences(&books(), &settled(&wrong));
         assert_eq!(named.len(), 3, "{named:?}");
     }

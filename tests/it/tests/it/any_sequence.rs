@@ -28,9 +28,7 @@ use proptest::{
     test_runner::{Config, RngSeed, TestCaseResult, TestError, TestRunner},
 };
 use serde_json::{Value, json};
-use testkit::{
-    CASH_CAP_MINOR, FLOAT_MINOR, LEDGER, NOW_MILLIS, PARTNERS, Person, RECORDS, REGIONS, RestRequest, World,
-};
+use testkit::{CASH_CAP_MINOR, FLOAT_MINOR, NOW_MILLIS, PARTNERS, Person, RECORDS, REGIONS, RestRequest, World};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -251,7 +249,14 @@ impl Books {
             if self.entries.contains_key(&key) {
                 return Err(Failed::Moved);
             }
-            let entry = Entry { transfer_id: transfer_id.clone(), kind, at, amount: *amount, subject: subject.clone() };
+            let entry = Entry {
+                transfer_id: transfer_id.clone(),
+                kind,
+                at,
+                effective_at: at,
+                amount: *amount,
+                subject: subject.clone(),
+            };
             entries.push((key, entry));
             amount.negated().map_err(Failed::fault)?;
             let balance = balances.entry((account.clone(), account.shard_of(transfer_id))).or_default();
@@ -785,7 +790,7 @@ impl Doors {
     fn audit(&self) -> TestCaseResult {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let number = |value: &Value| value["N"].as_str().unwrap().parse::<i128>().unwrap();
-        let entries = self.world.table.items(LEDGER).into_iter().map(|item| Booked {
+        let entries = books::entries(&self.world).into_iter().map(|item| Booked {
             account: text(&item["pk"]["S"]),
             transfer_id: text(&item["transfer_id"]["S"]),
             currency: text(&item["amount"]["M"]["currency"]["S"]),
@@ -804,7 +809,7 @@ async fn through_the_doors(moments: &[Moment], tally: &mut Tally) -> TestCaseRes
     let mut entries = vec![];
     for moment in moments {
         doors.pass(moment, tally).await?;
-        let before = std::mem::replace(&mut entries, doors.world.table.items(LEDGER));
+        let before = std::mem::replace(&mut entries, books::entries(&doors.world));
         // What changes a balance without an entry is found at the next one, or at the end.
         if entries.len() != before.len() {
             doors.audit()?;

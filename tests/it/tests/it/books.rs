@@ -1,7 +1,8 @@
 //! The books as an auditor reads them: every account through its door, and what must hold between them.
 
 use domain::access::ACCOUNT_GET;
-use testkit::{Office, World};
+use serde_json::Value;
+use testkit::{LEDGER, Office, World};
 
 use crate::door::call;
 
@@ -23,6 +24,13 @@ pub(crate) async fn account(world: &World, office: &Office, account_id: &str) ->
             return (reply.json["balance"]["amount_minor"].as_i64().unwrap(), sum);
         }
     }
+}
+
+/// Every entry of the ledger, of all operators, without the transfers that lie beside them.
+pub(crate) fn entries(world: &World) -> Vec<Value> {
+    let mut items = world.table.items(LEDGER);
+    items.retain(|item| item["sk"]["S"] != "transfer");
+    items
 }
 
 /// Every account that an operator has.

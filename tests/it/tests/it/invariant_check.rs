@@ -99,7 +99,9 @@ fn beginning_with(world: &World, table: &str, prefix: &str) -> Vec<Value> {
 }
 
 fn entries(world: &World) -> Vec<Value> {
-    beginning_with(world, LEDGER, "pennco#")
+    let mut items = beginning_with(world, LEDGER, "pennco#");
+    items.retain(|item| item["sk"]["S"] != "transfer");
+    items
 }
 
 fn balances(world: &World) -> Vec<Value> {

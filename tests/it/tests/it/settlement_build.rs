@@ -32,14 +32,15 @@ async fn the_file_lists_every_entry_of_the_day_and_its_last_line_adds_them_up() 
     let id = close(&world, pennco, 60_000).await;
     assert!(build_settlements(&world).await.is_empty());
     let settled = settlement_get::get(&world, &pennco.settlement, &id).await;
-    let totals = json!({ "count": 3, "collected": inr(200_000), "disbursed": inr(70_000), "net": inr(130_000) });
+    let totals = json!({ "count": 3, "collected": inr(200_000), "disbursed": inr(70_000), "adjusted": inr(0),
+                         "net": inr(130_000) });
     assert_eq!(settled.json["totals"], totals);
     let file = String::from_utf8(world.bucket.follow(settled.text("/file/url")).unwrap()).unwrap();
     let lines: Vec<_> = file.lines().collect();
     assert_eq!(lines.len(), 5, "{file}");
-    assert_eq!(lines[0], "line,at,transfer_id,kind,delivery_id,reference,amount_minor,currency");
+    assert_eq!(lines[0], "line,at,transfer_id,kind,delivery_id,reference,amount_minor,currency,reverses");
     assert!(lines[1].starts_with("1,2026-11-21T06:30:00.000Z,trf_"), "{file}");
-    assert_eq!(lines[4], "TOTAL,3,200000,70000,130000,INR,,");
+    assert_eq!(lines[4], "TOTAL,3,200000,70000,130000,INR,0,,");
     for reference in ["BF-1", "BF-2", "BF-D-1"] {
         assert_eq!(file.matches(&format!(",{reference},")).count(), 1, "{file}");
     }
@@ -70,7 +71,7 @@ async fn building_again_gives_the_same_bytes_and_books_nothing() {
     let first = settlement_get::get(&world, &pennco.settlement, &id).await;
     let key = world.bucket.keys().remove(0);
     let bytes = world.bucket.object(&key).unwrap();
-    let entries = world.table.items(testkit::LEDGER).len();
+    let entries = crate::books::entries(&world).len();
     let late = assigned(&world, pennco, "BF-LATE", 5).await;
     let late = report(&pennco.agents[0], &late, "late", &confirmed(5)).at(NOW_MILLIS + 60_000);
     assert_eq!(call(&world, &DELIVERY_CONFIRM, &late).await.status, 200);
@@ -88,7 +89,7 @@ async fn building_again_gives_the_same_bytes_and_books_nothing() {
         (&again.json["transfer_id"], &again.json["version"]),
         (&first.json["transfer_id"], &first.json["version"])
     );
-    assert_eq!(world.table.items(testkit::LEDGER).len(), entries + 2, "only the late visit was booked");
+    assert_eq!(crate::books::entries(&world).len(), entries + 2, "only the late visit was booked");
 }
 
 #[tokio::test]
