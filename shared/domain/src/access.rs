@@ -139,6 +139,7 @@ routes! {
     ACCOUNT_GET = "account-get", "GET" "/api/v1/accounts/{account_id}", List, [Agent Own, Staff Operator, Settlement Operator, Partner Own, Admin Operator];
     ACTIVITY_GET = "activity-get", "GET" "/api/v1/activity", Query, [Staff Region, Settlement Operator, Admin Operator];
     AGENT_LIST = "agent-list", "GET" "/api/v1/agents", List, [Staff Region, Settlement Operator, Admin Operator];
+    AUDIT_LIST = "audit-list", "GET" "/api/v1/audit", List, [Settlement Operator, Admin Operator];
     CLIENT_CREATE = "client-create", "POST" "/api/v1/clients", Command, [Admin Operator];
     CLIENT_GET = "client-get", "GET" "/api/v1/clients/{client_id}", Query, [Admin Operator];
     CLIENT_LIST = "client-list", "GET" "/api/v1/clients", List, [Admin Operator];

@@ -1,13 +1,13 @@
 //! The environment: read once, at boot, turned into what a function may touch.
 
-use std::{env, fmt};
+use std::{env, fmt, time::SystemTime};
 
 use aws_config::BehaviorVersion;
 use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
-    Accounts, Activities, Agents, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements, ExportWriter,
-    Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter,
-    Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    Accounts, Activities, Agents, Audits, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements,
+    ExportWriter, Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions,
+    SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -55,6 +55,14 @@ fn variable(name: &str) -> Result<String, Fatal> {
     env::var(name).map_err(|_| Fatal(format!("the environment lacks {name}: the template sets it")))
 }
 
+/// The time by which commits are filed, and nothing else is decided: a job's message may have waited for hours, and what
+/// it commits must not appear in an hour that is sealed.
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read, for the one place that needs it")]
+fn clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
 impl Env {
     /// Reads the environment and the public keys.
     ///
@@ -68,7 +76,7 @@ impl Env {
             ledger: variable("LEDGER_TABLE")?,
             tracks: variable("TRACKS_TABLE")?,
         };
-        let table = Table::new(aws_sdk_dynamodb::Client::new(&config), names);
+        let table = Table::new(aws_sdk_dynamodb::Client::new(&config), names).filed_by(clock);
         let anchors = Directory::new(table.clone()).trust_anchors().await?;
         // The first call reads them anew: only a call knows what time it is.
         let trust = Trust::new(table.clone(), anchors.clone(), Timestamp::EPOCH);
@@ -116,6 +124,12 @@ impl Env {
     #[must_use]
     pub fn accounts(&self) -> Accounts {
         Accounts::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// What was done, by whom.
+    #[must_use]
+    pub fn audits(&self) -> Audits {
+        Audits::new(self.table.clone(), self.anchors.cursors.clone())
     }
 
     /// Location batches.

@@ -99,8 +99,8 @@ impl Disbursements {
                 writes: vec![],
             }),
             Reconciled::Now { after, outcome } => {
-                let item = Item::of(&keys::disbursement(&command.operator, &after.disbursement_id), &after)?;
-                let mut writes = vec![self.table.replace(item, before.version)?];
+                let place = keys::disbursement(&command.operator, &after.disbursement_id);
+                let mut writes = vec![self.table.replace(Item::of(&place, before)?, Item::of(&place, &after)?)?];
                 let line = after.reconciliation.as_ref().map_or("", |said| said.bank_reference.as_str());
                 let line = keys::bank_line(&command.operator, line);
                 let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });

@@ -44,6 +44,7 @@
 //! | owner | `{op}#{agent}#{due}` | `{delivery}` | an agent's day |
 //! | owner | `{op}#{agent}#devices` | `{device}` | an agent's phones |
 //! | owner | `{op}#{partner}#settlements` | `{day}` | a partner's settlements |
+//! | owner | `{op}#commits#{day}` | `{commit}` | commits, by the UTC day and in the order they were written |
 
 use domain::{
     AgentId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId, ExportId,
@@ -284,6 +285,21 @@ pub(crate) fn worklist_settlement(day: Day, partner: &PartnerName) -> String {
 
 pub(crate) fn outbox(operator: &OperatorName) -> String {
     format!("{operator}#outbox")
+}
+
+/// Who did what: the principal and the function of a commit record.
+pub(crate) fn scope_of_commit(pk: &str) -> Option<(&str, &str)> {
+    let mut parts = pk.splitn(5, '#').skip(2);
+    Some((parts.next()?, parts.next()?))
+}
+
+/// What a record is called within its operator, for people: `delivery.dlv_…`.
+pub(crate) fn name_of(pk: &str) -> String {
+    pk.split_once('#').map_or(pk, |(_, name)| name).replace('#', ".")
+}
+
+pub(crate) fn owner_of_commits(operator: &OperatorName, day: Day) -> String {
+    format!("{operator}#commits#{day}")
 }
 
 /// The tenant whose item a key is.

@@ -91,11 +91,12 @@ impl Settlements {
         decided: Result<Slot, Refusal>,
     ) -> Result<Answer<ClosedDay>, Failed> {
         let accepted = decided.map_err(Failed::from).and_then(|slot| {
-            let calendar = Item::of(&keys::calendar(&operator.operator), &slot.after)?;
+            let place = keys::calendar(&operator.operator);
+            let calendar = Item::of(&place, &slot.after)?;
             let mut writes = vec![if before.version == 0 {
                 self.table.create(calendar, Lost::Moved)?
             } else {
-                self.table.replace(calendar, before.version)?
+                self.table.replace(Item::of(&place, before)?, calendar)?
             }];
             let mut items = Vec::with_capacity(operator.partners.len());
             let mut events = Vec::with_capacity(operator.partners.len());
@@ -246,7 +247,7 @@ impl SettlementWriter {
         );
         let transfer_id = TransferId::mint(before.cut_at, &command.seed());
         let (settled, transfer) = before.settle(transfer_id, totals, stored)?;
-        let mut writes = vec![self.table.replace(item(operator, &settled)?, before.version)?];
+        let mut writes = vec![self.table.replace(item(operator, &before)?, item(operator, &settled)?)?];
         if let Some(transfer) = &transfer {
             writes.extend(self.table.book(&command, transfer, before.cut_at)?);
         }

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::{
         Update,
     },
 };
-use domain::{Failed, Money, OperatorName, Refusal, Timestamp, TransferId, ledger::Account};
+use domain::{Command, Failed, Money, OperatorName, Refusal, Timestamp, TransferId, ledger::Account};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::keys::{self, Key};
@@ -30,11 +30,16 @@ pub struct TableNames {
     pub tracks: String,
 }
 
+/// Tells the time. Only the doors have one that moves.
+pub type Clock = fn() -> Timestamp;
+
 /// The three tables.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub(crate) client: Client,
     pub(crate) names: TableNames,
+    /// When a commit is written, which is not when its command was given.
+    clock: Option<Clock>,
 }
 
 /// One item, as DynamoDB has it.
@@ -136,13 +141,33 @@ pub(crate) enum Lost {
 pub(crate) struct Write {
     pub(crate) item: TransactWriteItem,
     pub(crate) lost: Lost,
+    /// What a replaced record was, for the audit.
+    pub(crate) before: Option<Item>,
+}
+
+impl Write {
+    fn new(item: TransactWriteItem, lost: Lost) -> Self {
+        Self { item, lost, before: None }
+    }
 }
 
 impl Table {
     /// The tables of a stack.
     #[must_use]
     pub fn new(client: Client, names: TableNames) -> Self {
-        Self { client, names }
+        Self { client, names, clock: None }
+    }
+
+    /// The same tables, whose commits are filed under the time that this clock shows when they are written. Without one
+    /// they are filed under the time of their command.
+    #[must_use]
+    pub fn filed_by(self, clock: Clock) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
+    /// When what is written now is filed.
+    pub(crate) fn written_at(&self, command: &Command) -> Timestamp {
+        self.clock.map_or(command.at, |clock| clock())
     }
 
     fn put(&self, table: &str, item: Item, condition: &str, version: Option<u64>) -> Result<Put, Failed> {
@@ -160,13 +185,16 @@ impl Table {
     /// A record that must not exist yet.
     pub(crate) fn create(&self, item: Item, lost: Lost) -> Result<Write, Failed> {
         let put = self.put(&self.names.records, item, "attribute_not_exists(pk)", None)?;
-        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().put(put).build(), lost))
     }
 
-    /// A record that must still be at the version that was read.
-    pub(crate) fn replace(&self, item: Item, version: u64) -> Result<Write, Failed> {
-        let put = self.put(&self.names.records, item, "version = :version", Some(version))?;
-        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+    /// A record that must still be at the version that was read. What it was is kept for the audit by the commit.
+    pub(crate) fn replace(&self, before: Item, after: Item) -> Result<Write, Failed> {
+        let version = before.number("version").and_then(|version| u64::try_from(version).ok());
+        let version = version.ok_or_else(|| Failed::fault("a record that can be replaced counts its versions"))?;
+        let put = self.put(&self.names.records, after, "version = :version", Some(version))?;
+        let write = Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved);
+        Ok(Write { before: Some(before), ..write })
     }
 
     /// A number that is kept under a key and never goes back.
@@ -178,7 +206,7 @@ impl Table {
             .expression_attribute_values(":at", AttributeValue::N(at.to_string()))
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+        Ok(Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved))
     }
 
     /// A record that is used up with this: it must be there, and not used before.
@@ -192,7 +220,7 @@ impl Table {
             .expression_attribute_values(":yes", AttributeValue::Bool(USED))
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), lost))
     }
 
     /// A login that ends with this; one that has ended stays as it is.
@@ -206,7 +234,7 @@ impl Table {
             .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost: Lost::Moved })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved))
     }
 
     /// A number of things changed by one more or one less; the last of them does not go.
@@ -225,7 +253,7 @@ impl Table {
             update
         };
         let update = update.build().map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), lost))
     }
 
     /// A place in the records that must still be free, although nothing is put there.
@@ -238,13 +266,13 @@ impl Table {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().condition_check(check).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().condition_check(check).build(), lost))
     }
 
     /// A ledger entry; a transfer's entry exists once.
     pub(crate) fn append(&self, item: Item) -> Result<Write, Failed> {
         let put = self.put(&self.names.ledger, item, "attribute_not_exists(pk)", None)?;
-        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+        Ok(Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved))
     }
 
     /// An amount added to a balance, within its limits. A capped balance must exist: it keeps beside the balance the
@@ -280,7 +308,7 @@ impl Table {
             }
         };
         let update = update.build().map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), lost))
     }
 
     /// An item, if it is there. Consistent: what was committed before is seen.

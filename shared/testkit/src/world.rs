@@ -31,9 +31,10 @@ use lambda_http::{Body, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
-    Accounts, Activities, Agents, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory, Disbursements,
-    ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs, PublicKey, QueueUrls, Queues, SecondFactors,
-    Sessions, SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    Accounts, Activities, Agents, Audits, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory,
+    Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs, PublicKey, QueueUrls, Queues,
+    SecondFactors, Sessions, SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors,
+    Users,
 };
 
 use crate::{
@@ -272,6 +273,12 @@ impl World {
     #[must_use]
     pub fn accounts(&self) -> Accounts {
         Accounts::new(self.tables(), self.anchors.cursors.clone())
+    }
+
+    /// What was done, by whom.
+    #[must_use]
+    pub fn audits(&self) -> Audits {
+        Audits::new(self.tables(), self.anchors.cursors.clone())
     }
 
     /// Location batches.

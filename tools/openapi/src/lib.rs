@@ -51,6 +51,7 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::ACCOUNT_GET, 200, account_get::handle)?;
     document.route(&access::ACTIVITY_GET, 200, activity_get::handle)?;
     document.route(&access::AGENT_LIST, 200, agent_list::handle)?;
+    document.route(&access::AUDIT_LIST, 200, audit_list::handle)?;
     document.route(&access::CLIENT_CREATE, 201, client_create::handle)?;
     document.route(&access::CLIENT_GET, 200, client_get::handle)?;
     document.route(&access::CLIENT_LIST, 200, client_list::handle)?;

@@ -14,6 +14,7 @@ async fn dispatch(world: &World, route: &'static Route, request: &RestRequest) -
         "account-get" => world.send(route, account_get::handle, &world.accounts(), request).await,
         "activity-get" => world.send(route, activity_get::handle, &world.activities(), request).await,
         "agent-list" => world.send(route, agent_list::handle, &world.agents(), request).await,
+        "audit-list" => world.send(route, audit_list::handle, &world.audits(), request).await,
         "client-create" => world.send(route, client_create::handle, &world.client_secrets(), request).await,
         "client-get" => world.send(route, client_get::handle, &world.clients(), request).await,
         "client-list" => world.send(route, client_list::handle, &world.clients(), request).await,

@@ -23,6 +23,7 @@ mod account_get;
 mod activity_get;
 mod activity_roll_up;
 mod agent_list;
+mod audit_list;
 mod client_create;
 mod client_get;
 mod client_list;

@@ -12,12 +12,13 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 64] = [
+const USES: [(&str, &str); 65] = [
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Agents::move_to", "Records:UpdateItem"),
+    ("Audits::list", "Records:BatchGetItem RecordsOwner:Query"),
     ("ClientSecrets::create", "Records:PutItem PepperSecret:GetSecretValue"),
     ("ClientSecrets::get", "Records:GetItem"),
     ("ClientSecrets::operator", "Records:GetItem"),
