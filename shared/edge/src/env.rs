@@ -5,9 +5,9 @@ use std::{env, fmt};
 use aws_config::BehaviorVersion;
 use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
-    Accounts, Activities, Agents, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements, ExportWriter,
-    Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter,
-    Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    Accounts, Activities, Agents, Approvals, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements,
+    ExportWriter, Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions,
+    SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -104,6 +104,12 @@ impl Env {
     #[must_use]
     pub fn disbursements(&self) -> Disbursements {
         Disbursements::new(self.table.clone())
+    }
+
+    /// What waits for people's approval.
+    #[must_use]
+    pub fn approvals(&self) -> Approvals {
+        Approvals::new(self.table.clone(), self.anchors.cursors.clone())
     }
 
     /// Field officers.

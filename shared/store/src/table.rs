@@ -1,7 +1,7 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
 //! Conditions have names: `create` (must not exist), `replace` (must not have moved), `append` (log only),
-//! `post` (a balance within its limits). There is no other way to write.
+//! `post` (a balance within its limits), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
 
 use std::collections::HashMap;
 
@@ -73,6 +73,19 @@ impl Item {
         self
     }
 
+    /// The item with a set of texts; DynamoDB has no empty one.
+    pub(crate) fn with_set(mut self, name: &str, texts: Vec<String>) -> Self {
+        if !texts.is_empty() {
+            self.0.insert(name.to_owned(), AttributeValue::Ss(texts));
+        }
+        self
+    }
+
+    /// Whether a set has a text.
+    fn has(&self, name: &str, text: &str) -> bool {
+        self.0.get(name).and_then(|value| value.as_ss().ok()).is_some_and(|set| set.iter().any(|one| one == text))
+    }
+
     /// The item with a place in an index.
     pub(crate) fn in_index(self, index: &str, pk: impl Into<String>, sk: impl Into<String>) -> Self {
         self.with(&format!("{index}_pk"), pk).with(&format!("{index}_sk"), sk)
@@ -129,6 +142,40 @@ pub(crate) enum Lost {
     Refused(Refusal),
     /// Somebody holds the place; the refusal names them by the item's `holder`.
     Taken(fn(String) -> Refusal),
+    /// The item that is there says why, or that somebody was faster.
+    Said(Said),
+}
+
+/// What an item that refused a write has to say about it.
+#[derive(Debug, Clone)]
+pub(crate) enum Said {
+    /// An approval about the decision of somebody, by their own name and their role's.
+    Approval { names: [String; 2], at: Timestamp },
+    /// A visit about its assignment.
+    Visit,
+}
+
+impl Said {
+    /// The rule that the item broke; nothing when it has merely moved.
+    pub(crate) fn refusal(&self, before: &Item) -> Option<Refusal> {
+        match self {
+            Self::Approval { names, at } => {
+                let expires_at = before.text("expires_at").unwrap_or_default();
+                if names.iter().any(|name| before.has("barred", name)) {
+                    Some(Refusal::OwnApproval)
+                } else if names.iter().any(|name| before.has("approvers", name)) {
+                    Some(Refusal::AlreadyDecided)
+                } else if expires_at <= at.to_string().as_str() {
+                    Some(Refusal::ApprovalExpired { expires_at: expires_at.to_owned() })
+                } else {
+                    None
+                }
+            }
+            Self::Visit => before
+                .text("awaits_approval")
+                .map(|approval_id| Refusal::ApprovalPending { approval_id: approval_id.to_owned() }),
+        }
+    }
 }
 
 /// One conditional write of a transaction.
@@ -167,6 +214,37 @@ impl Table {
     pub(crate) fn replace(&self, item: Item, version: u64) -> Result<Write, Failed> {
         let put = self.put(&self.names.records, item, "version = :version", Some(version))?;
         Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+    }
+
+    /// A visit that gets its agent: still at the version that was read, and waiting for no approval.
+    pub(crate) fn assign(&self, item: Item, version: u64) -> Result<Write, Failed> {
+        let condition = "version = :version AND attribute_not_exists(awaits_approval)";
+        let put = self.put(&self.names.records, item, condition, Some(version))?;
+        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Said(Said::Visit) })
+    }
+
+    /// An approval with one more decision: still at the version that was read and pending, and whoever decides, by their
+    /// own name or their role's, is not barred, has not decided, and is not late.
+    pub(crate) fn decide(&self, item: Item, version: u64, names: [String; 2], at: Timestamp) -> Result<Write, Failed> {
+        let [own, role] = names.clone();
+        let put = Put::builder()
+            .table_name(&self.names.records)
+            .set_item(Some(item.0))
+            .condition_expression(
+                "version = :version AND #status = :pending AND expires_at > :at \
+                 AND NOT contains(barred, :own) AND NOT contains(barred, :role) AND NOT contains(approvers, :own)",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+            .expression_attribute_values(":pending", AttributeValue::S("pending".to_owned()))
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
+            .expression_attribute_values(":own", AttributeValue::S(own))
+            .expression_attribute_values(":role", AttributeValue::S(role))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failed::fault)?;
+        let lost = Lost::Said(Said::Approval { names, at });
+        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost })
     }
 
     /// A number that is kept under a key and never goes back.
