@@ -108,6 +108,12 @@ impl Route {
         self.grants.iter().map(|(role, _)| *role).collect()
     }
 
+    /// Whether only people call it: four eyes are of two people, and who holds a program's secret has another pair.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        self.function == "approval-decide"
+    }
+
     /// What a program's token must name to call it: the subject of the function's name, read or written.
     #[must_use]
     pub fn scope(&self) -> String {
@@ -139,6 +145,9 @@ routes! {
     ACCOUNT_GET = "account-get", "GET" "/api/v1/accounts/{account_id}", List, [Agent Own, Staff Operator, Settlement Operator, Partner Own, Admin Operator];
     ACTIVITY_GET = "activity-get", "GET" "/api/v1/activity", Query, [Staff Region, Settlement Operator, Admin Operator];
     AGENT_LIST = "agent-list", "GET" "/api/v1/agents", List, [Staff Region, Settlement Operator, Admin Operator];
+    APPROVAL_DECIDE = "approval-decide", "POST" "/api/v1/approvals/{approval_id}/decide", Command, [Settlement Operator, Partner Own, Admin Operator];
+    APPROVAL_GET = "approval-get", "GET" "/api/v1/approvals/{approval_id}", Query, [Staff Region, Settlement Operator, Partner Own, Admin Operator];
+    APPROVAL_LIST = "approval-list", "GET" "/api/v1/approvals", List, [Settlement Operator, Partner Own, Admin Operator];
     AUDIT_LIST = "audit-list", "GET" "/api/v1/audit", List, [Settlement Operator, Admin Operator];
     CLIENT_CREATE = "client-create", "POST" "/api/v1/clients", Command, [Admin Operator];
     CLIENT_GET = "client-get", "GET" "/api/v1/clients/{client_id}", Query, [Admin Operator];
@@ -152,6 +161,7 @@ routes! {
     DELIVERY_LIST = "delivery-list", "GET" "/api/v1/deliveries", List, [Agent Own, Staff Region, Admin Operator];
     DEVICE_LIST = "device-list", "GET" "/api/v1/devices", List, [Agent Own, Staff Region, Admin Operator];
     DEVICE_REVOKE = "device-revoke", "POST" "/api/v1/devices/{device_id}/revoke", Command, [Agent Own, Staff Region, Admin Operator];
+    DISBURSEMENT_CANCEL = "disbursement-cancel", "POST" "/api/v1/disbursements/{disbursement_id}/cancel", Command, [Staff Region, Partner Own, Admin Operator];
     DISBURSEMENT_CREATE = "disbursement-create", "POST" "/api/v1/disbursements", Command, [Partner Own];
     DISBURSEMENT_GET = "disbursement-get", "GET" "/api/v1/disbursements/{disbursement_id}", Query, [Staff Region, Settlement Operator, Partner Own, Admin Operator];
     DISBURSEMENT_RECONCILE = "disbursement-reconcile", "POST" "/api/v1/disbursements/{disbursement_id}/reconcile", Command, [Settlement Operator];
@@ -330,7 +340,7 @@ impl Party for Partner {
     }
 }
 
-/// Declares callers of some roles of the operator's own people.
+/// Declares callers of some roles.
 macro_rules! parties {
     ($($(#[$doc:meta])* $name:ident: $($role:ident)|+;)*) => {$(
         $(#[$doc])*
@@ -357,6 +367,8 @@ parties! {
     Staff: Staff | Settlement | Admin;
     /// A caller who reconciles and settles.
     SettlementDesk: Settlement;
+    /// A caller who may approve what somebody else asked for: not the desk and the agents, who carry it out.
+    Approver: Settlement | Partner | Admin;
     /// A caller who manages people and programs.
     Admin: Admin;
 }
@@ -371,11 +383,12 @@ impl Caller {
     /// The caller on a route.
     ///
     /// # Errors
-    /// [`Failed::Forbidden`] when the role may not call it, [`Failed::OutOfScope`] when the program's token does not
+    /// [`Failed::Forbidden`] when the role, or a program, may not call it, [`Failed::OutOfScope`] when the program's token does not
     /// name it.
     pub fn on(self, route: &Route) -> Result<Self, Failed> {
         let reach = route.reach(self.role);
-        if reach == Reach::None {
+        let is_program = self.authentication.client_id.is_some();
+        if reach == Reach::None || (is_program && route.is_for_people()) {
             return Err(Failed::Forbidden);
         }
         match &self.authentication.scopes {

@@ -19,15 +19,36 @@ pub enum Happened {
     /// The visit did not work out.
     #[serde(rename = "delivery.failed")]
     DeliveryFailed,
+    /// A visit was called off.
+    #[serde(rename = "delivery.cancelled")]
+    DeliveryCancelled,
     /// A partner instructed a payment.
     #[serde(rename = "disbursement.created")]
     DisbursementCreated,
+    /// As many people as it takes approved a payment.
+    #[serde(rename = "disbursement.approved")]
+    DisbursementApproved,
+    /// A payment was not approved.
+    #[serde(rename = "disbursement.rejected")]
+    DisbursementRejected,
+    /// A payment was called off.
+    #[serde(rename = "disbursement.cancelled")]
+    DisbursementCancelled,
     /// The bank line matches.
     #[serde(rename = "disbursement.reconciled")]
     DisbursementReconciled,
     /// The bank line differs.
     #[serde(rename = "disbursement.excepted")]
     DisbursementExcepted,
+    /// Something waits for people's approval.
+    #[serde(rename = "approval.requested")]
+    ApprovalRequested,
+    /// Somebody approved or rejected something.
+    #[serde(rename = "approval.decided")]
+    ApprovalDecided,
+    /// Nobody decided in time.
+    #[serde(rename = "approval.expired")]
+    ApprovalExpired,
     /// A business day was closed for a partner.
     #[serde(rename = "settlement.requested")]
     SettlementRequested,
@@ -86,14 +107,21 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 32] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
         Self::DeliveryFailed,
+        Self::DeliveryCancelled,
         Self::DisbursementCreated,
+        Self::DisbursementApproved,
+        Self::DisbursementRejected,
+        Self::DisbursementCancelled,
         Self::DisbursementReconciled,
         Self::DisbursementExcepted,
+        Self::ApprovalRequested,
+        Self::ApprovalDecided,
+        Self::ApprovalExpired,
         Self::SettlementRequested,
         Self::SettlementSettled,
         Self::ExportRequested,
@@ -122,9 +150,16 @@ impl Happened {
             Self::DeliveryAssigned => "delivery.assigned",
             Self::DeliveryConfirmed => "delivery.confirmed",
             Self::DeliveryFailed => "delivery.failed",
+            Self::DeliveryCancelled => "delivery.cancelled",
             Self::DisbursementCreated => "disbursement.created",
+            Self::DisbursementApproved => "disbursement.approved",
+            Self::DisbursementRejected => "disbursement.rejected",
+            Self::DisbursementCancelled => "disbursement.cancelled",
             Self::DisbursementReconciled => "disbursement.reconciled",
             Self::DisbursementExcepted => "disbursement.excepted",
+            Self::ApprovalRequested => "approval.requested",
+            Self::ApprovalDecided => "approval.decided",
+            Self::ApprovalExpired => "approval.expired",
             Self::SettlementRequested => "settlement.requested",
             Self::SettlementSettled => "settlement.settled",
             Self::ExportRequested => "export.requested",
@@ -154,9 +189,16 @@ impl Happened {
             | Self::DeliveryAssigned
             | Self::DeliveryConfirmed
             | Self::DeliveryFailed
+            | Self::DeliveryCancelled
             | Self::DisbursementCreated
+            | Self::DisbursementApproved
+            | Self::DisbursementRejected
+            | Self::DisbursementCancelled
             | Self::DisbursementReconciled
             | Self::DisbursementExcepted
+            | Self::ApprovalRequested
+            | Self::ApprovalDecided
+            | Self::ApprovalExpired
             | Self::SettlementSettled
             | Self::UserUpdated
             | Self::PasswordSet

@@ -118,6 +118,11 @@ id_type!(
     "agt"
 );
 id_type!(
+    /// A request that waits for people's approval.
+    ApprovalId,
+    "apr"
+);
+id_type!(
     /// One stored batch of an agent's positions.
     BatchId,
     "bat"

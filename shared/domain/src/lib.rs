@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod activity;
+pub mod approval;
 pub mod audit;
 pub mod calendar;
 pub mod client;
@@ -39,8 +40,8 @@ pub use delivery::Delivery;
 pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
-    AgentId, BatchId, ChallengeId, ClientId, CommitId, DeliveryId, DeviceId, DisbursementId, EventId, ExportId,
-    OperatorName, PartnerName, RegionName, SessionId, SettlementId, TransferId, UserId,
+    AgentId, ApprovalId, BatchId, ChallengeId, ClientId, CommitId, DeliveryId, DeviceId, DisbursementId, EventId,
+    ExportId, OperatorName, PartnerName, RegionName, SessionId, SettlementId, TransferId, UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

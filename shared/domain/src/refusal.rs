@@ -90,6 +90,24 @@ pub enum Refusal {
     /// There is no second factor to be confirmed, or the code is not its code.
     #[error("this is not the code of the second factor that waits to be confirmed")]
     TotpMismatch,
+    /// It waits for approval.
+    #[error("this waits for approval {approval_id}")]
+    ApprovalPending {
+        /// Which one.
+        approval_id: String,
+    },
+    /// Nobody approves what they asked for themselves, or through a program whose secret they hold.
+    #[error("whoever asked for it, and whoever holds the secret of the program that did, decides nothing about it")]
+    OwnApproval,
+    /// Everybody decides once.
+    #[error("you have decided about this before")]
+    AlreadyDecided,
+    /// Nobody decided in time.
+    #[error("this expired at {expires_at}; it has to be asked for anew")]
+    ApprovalExpired {
+        /// From when on nobody decides any more.
+        expires_at: String,
+    },
     /// The agent does not work there.
     #[error("the agent does not work in region {region}")]
     AgentNotInRegion {
@@ -140,6 +158,10 @@ impl Refusal {
             Self::TicketSpent => "ticket_spent",
             Self::TotpEnrolled => "totp_enrolled",
             Self::TotpMismatch => "totp_mismatch",
+            Self::ApprovalPending { .. } => "approval_pending",
+            Self::OwnApproval => "own_approval",
+            Self::AlreadyDecided => "already_decided",
+            Self::ApprovalExpired { .. } => "approval_expired",
             Self::AgentNotInRegion { .. } => "agent_not_in_region",
         }
     }
@@ -159,7 +181,11 @@ impl Refusal {
             | Self::OwnRights
             | Self::LastAdmin
             | Self::LoginTaken
-            | Self::TotpEnrolled => 409,
+            | Self::TotpEnrolled
+            | Self::ApprovalPending { .. }
+            | Self::OwnApproval
+            | Self::AlreadyDecided
+            | Self::ApprovalExpired { .. } => 409,
             Self::TicketSpent
             | Self::TotpMismatch
             | Self::AmountDiffers { .. }

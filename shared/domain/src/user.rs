@@ -535,6 +535,7 @@ mod tests {
             regions: vec!["pune-north".parse().unwrap(), "pune-south".parse().unwrap()],
             partners: vec!["bfil".parse().unwrap()],
             business_calendar: crate::calendar::BusinessCalendar::default(),
+            approvals: vec![],
         }
     }
 

@@ -5,8 +5,8 @@ use std::{env, fmt, time::SystemTime};
 use aws_config::BehaviorVersion;
 use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
-    Accounts, Activities, Agents, Audits, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements,
-    ExportWriter, Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions,
+    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, Deliveries, Devices, Directory,
+    Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions,
     SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
@@ -112,6 +112,12 @@ impl Env {
     #[must_use]
     pub fn disbursements(&self) -> Disbursements {
         Disbursements::new(self.table.clone())
+    }
+
+    /// What waits for people's approval.
+    #[must_use]
+    pub fn approvals(&self) -> Approvals {
+        Approvals::new(self.table.clone(), self.anchors.cursors.clone())
     }
 
     /// Field officers.

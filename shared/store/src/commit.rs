@@ -98,6 +98,10 @@ impl Table {
                 return match lost {
                     Lost::Moved => Err(Failed::Moved),
                     Lost::Refused(refusal) => Ok(Transacted::Refused(refusal)),
+                    Lost::Said(said) => {
+                        let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
+                        said.refusal(&before).map(Transacted::Refused).ok_or(Failed::Moved)
+                    }
                     Lost::Taken(refusal) => {
                         let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
                         Ok(Transacted::Refused(refusal(before.text("holder").unwrap_or_default().to_owned())))

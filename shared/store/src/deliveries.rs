@@ -111,7 +111,7 @@ impl Deliveries {
                 status: 200,
                 subject: after.delivery_id.to_string(),
                 events: vec![self.event(command, Happened::DeliveryAssigned, &after)],
-                writes: vec![self.table.replace(item(&command.operator, before)?, item(&command.operator, &after)?)?],
+                writes: vec![self.table.assign(item(&command.operator, before)?, item(&command.operator, &after)?)?],
                 answer: after,
             })
         });

@@ -19,6 +19,7 @@
 //! | records | `{op}#agent#{agent}` | `agent`, `position` | a field officer; where they were last |
 //! | records | `{op}#delivery#{delivery}` | `delivery` | a visit |
 //! | records | `{op}#disbursement#{disbursement}` | `disbursement` | an instruction |
+//! | records | `{op}#approval#{approval}` | `approval` | a request that waits for people, and what they said |
 //! | records | `{op}#reference#{partner}#{kind}#{reference}` | `reference` | whose reference it is, for ever |
 //! | records | `{op}#bank_line#{utr}` | `bank_line` | which disbursement it settled, for ever |
 //! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
@@ -36,6 +37,7 @@
 //! | index of records | pk | sk | lists |
 //! |---|---|---|---|
 //! | worklist | `{op}#deliveries#{region}#{status}` | `{due}#{delivery}` | the desk's work |
+//! | worklist | `{op}#approvals#{status}` | `{expires_at}#{approval}` | approvals, the next to expire first |
 //! | worklist | `{op}#agents#{region}` | `{name}#{agent}` | a region's agents |
 //! | worklist | `{op}#users` | `{login}#{user}` | people, by login |
 //! | worklist | `{op}#clients` | `{name}#{client}` | programs, by name |
@@ -43,12 +45,13 @@
 //! | worklist | `{op}#outbox` | `{at}` | commits whose events are not relayed yet |
 //! | owner | `{op}#{agent}#{due}` | `{delivery}` | an agent's day |
 //! | owner | `{op}#{agent}#devices` | `{device}` | an agent's phones |
+//! | owner | `{op}#{partner}#approvals#{status}` | `{expires_at}#{approval}` | a partner's approvals |
 //! | owner | `{op}#{partner}#settlements` | `{day}` | a partner's settlements |
 //! | owner | `{op}#commits#{day}` | `{commit}` | commits, by the UTC day and in the order they were written |
 
 use domain::{
-    AgentId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId, ExportId,
-    OperatorName, PartnerName, RegionName, SessionId, SettlementId, Timestamp, TransferId, UserId,
+    AgentId, ApprovalId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId,
+    ExportId, OperatorName, PartnerName, RegionName, SessionId, SettlementId, Timestamp, TransferId, UserId,
     delivery::DeliveryKind, id::Sha256Hex, ledger::Account,
 };
 
@@ -165,6 +168,10 @@ pub(crate) fn disbursement(operator: &OperatorName, disbursement: &DisbursementI
     Key::new(format!("{operator}#disbursement#{disbursement}"), "disbursement")
 }
 
+pub(crate) fn approval(operator: &OperatorName, approval: &ApprovalId) -> Key {
+    Key::new(format!("{operator}#approval#{approval}"), "approval")
+}
+
 pub(crate) fn reference(operator: &OperatorName, partner: &PartnerName, kind: DeliveryKind, reference: &str) -> Key {
     let kind = match kind {
         DeliveryKind::Collection => "collection",
@@ -245,6 +252,18 @@ pub(crate) fn worklist_due(due: Day) -> String {
 
 pub(crate) fn worklist_delivery(due: Day, delivery: &DeliveryId) -> String {
     format!("{due}#{delivery}")
+}
+
+pub(crate) fn worklist_of_approvals(operator: &OperatorName, status: &str) -> String {
+    format!("{operator}#approvals#{status}")
+}
+
+pub(crate) fn worklist_approval(expires_at: Timestamp, approval: &ApprovalId) -> String {
+    format!("{expires_at}#{approval}")
+}
+
+pub(crate) fn owner_of_approvals(operator: &OperatorName, partner: &PartnerName, status: &str) -> String {
+    format!("{operator}#{partner}#approvals#{status}")
 }
 
 pub(crate) fn worklist_of_agents(operator: &OperatorName, region: &RegionName) -> String {

@@ -1,7 +1,7 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
 //! Conditions have names: `create` (must not exist), `replace` (must not have moved), `append` (log only),
-//! `post` (a balance within its limits). There is no other way to write.
+//! `post` (a balance within its limits), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
 
 use std::collections::HashMap;
 
@@ -78,6 +78,19 @@ impl Item {
         self
     }
 
+    /// The item with a set of texts; DynamoDB has no empty one.
+    pub(crate) fn with_set(mut self, name: &str, texts: Vec<String>) -> Self {
+        if !texts.is_empty() {
+            self.0.insert(name.to_owned(), AttributeValue::Ss(texts));
+        }
+        self
+    }
+
+    /// Whether a set has a text.
+    fn has(&self, name: &str, text: &str) -> bool {
+        self.0.get(name).and_then(|value| value.as_ss().ok()).is_some_and(|set| set.iter().any(|one| one == text))
+    }
+
     /// The item with a place in an index.
     pub(crate) fn in_index(self, index: &str, pk: impl Into<String>, sk: impl Into<String>) -> Self {
         self.with(&format!("{index}_pk"), pk).with(&format!("{index}_sk"), sk)
@@ -91,6 +104,12 @@ impl Item {
     /// A number.
     pub(crate) fn number(&self, name: &str) -> Option<i64> {
         self.0.get(name).and_then(|value| value.as_n().ok()).and_then(|number| number.parse().ok())
+    }
+
+    /// How often it has changed.
+    fn version(&self) -> Result<u64, Failed> {
+        let version = self.number("version").and_then(|version| u64::try_from(version).ok());
+        version.ok_or_else(|| Failed::fault("a record that can be replaced counts its versions"))
     }
 
     /// Bytes.
@@ -134,6 +153,40 @@ pub(crate) enum Lost {
     Refused(Refusal),
     /// Somebody holds the place; the refusal names them by the item's `holder`.
     Taken(fn(String) -> Refusal),
+    /// The item that is there says why, or that somebody was faster.
+    Said(Said),
+}
+
+/// What an item that refused a write has to say about it.
+#[derive(Debug, Clone)]
+pub(crate) enum Said {
+    /// An approval about the decision of somebody, by their own name and their role's.
+    Approval { names: [String; 2], at: Timestamp },
+    /// A visit about its assignment.
+    Visit,
+}
+
+impl Said {
+    /// The rule that the item broke; nothing when it has merely moved.
+    pub(crate) fn refusal(&self, before: &Item) -> Option<Refusal> {
+        match self {
+            Self::Approval { names, at } => {
+                let expires_at = before.text("expires_at").unwrap_or_default();
+                if names.iter().any(|name| before.has("barred", name)) {
+                    Some(Refusal::OwnApproval)
+                } else if names.iter().any(|name| before.has("approvers", name)) {
+                    Some(Refusal::AlreadyDecided)
+                } else if expires_at <= at.to_string().as_str() {
+                    Some(Refusal::ApprovalExpired { expires_at: expires_at.to_owned() })
+                } else {
+                    None
+                }
+            }
+            Self::Visit => before
+                .text("awaits_approval")
+                .map(|approval_id| Refusal::ApprovalPending { approval_id: approval_id.to_owned() }),
+        }
+    }
 }
 
 /// One conditional write of a transaction.
@@ -190,11 +243,42 @@ impl Table {
 
     /// A record that must still be at the version that was read. What it was is kept for the audit by the commit.
     pub(crate) fn replace(&self, before: Item, after: Item) -> Result<Write, Failed> {
-        let version = before.number("version").and_then(|version| u64::try_from(version).ok());
-        let version = version.ok_or_else(|| Failed::fault("a record that can be replaced counts its versions"))?;
-        let put = self.put(&self.names.records, after, "version = :version", Some(version))?;
+        let put = self.put(&self.names.records, after, "version = :version", Some(before.version()?))?;
         let write = Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved);
         Ok(Write { before: Some(before), ..write })
+    }
+
+    /// A visit that gets its agent: still at the version that was read, and waiting for no approval.
+    pub(crate) fn assign(&self, before: Item, after: Item) -> Result<Write, Failed> {
+        let condition = "version = :version AND attribute_not_exists(awaits_approval)";
+        let put = self.put(&self.names.records, after, condition, Some(before.version()?))?;
+        let write = Write::new(TransactWriteItem::builder().put(put).build(), Lost::Said(Said::Visit));
+        Ok(Write { before: Some(before), ..write })
+    }
+
+    /// An approval with one more decision: still at the version that was read and pending, and whoever decides, by their
+    /// own name or their role's, is not barred, has not decided, and is not late.
+    pub(crate) fn decide(&self, before: Item, after: Item, names: [String; 2], at: Timestamp) -> Result<Write, Failed> {
+        let [own, role] = names.clone();
+        let version = before.version()?;
+        let put = Put::builder()
+            .table_name(&self.names.records)
+            .set_item(Some(after.0))
+            .condition_expression(
+                "version = :version AND #status = :pending AND expires_at > :at \
+                 AND NOT contains(barred, :own) AND NOT contains(barred, :role) AND NOT contains(approvers, :own)",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+            .expression_attribute_values(":pending", AttributeValue::S("pending".to_owned()))
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
+            .expression_attribute_values(":own", AttributeValue::S(own))
+            .expression_attribute_values(":role", AttributeValue::S(role))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failed::fault)?;
+        let lost = Lost::Said(Said::Approval { names, at });
+        Ok(Write { before: Some(before), ..Write::new(TransactWriteItem::builder().put(put).build(), lost) })
     }
 
     /// A number that is kept under a key and never goes back.

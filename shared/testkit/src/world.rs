@@ -31,7 +31,7 @@ use lambda_http::{Body, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
-    Accounts, Activities, Agents, Audits, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory,
+    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory,
     Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs, PublicKey, QueueUrls, Queues,
     SecondFactors, Sessions, SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors,
     Users,
@@ -46,6 +46,8 @@ use crate::{
 pub const FLOAT_MINOR: i64 = 5_000_000;
 /// What every agent may carry at most, in paise: 200,000 rupees.
 pub const CASH_CAP_MINOR: i64 = 20_000_000;
+/// What nobody does alone: disbursements from 100,000 rupees take one approval, from 500,000 two; they wait for a day.
+const APPROVALS: &str = "disbursement:24:10000000=1,50000000=2";
 /// What secrets are derived from.
 pub const PEPPER: &[u8] = b"a key of at least thirty-two bytes";
 /// The secret with the signing key.
@@ -261,6 +263,12 @@ impl World {
     #[must_use]
     pub fn disbursements(&self) -> Disbursements {
         Disbursements::new(self.tables())
+    }
+
+    /// What waits for people's approval.
+    #[must_use]
+    pub fn approvals(&self) -> Approvals {
+        Approvals::new(self.tables(), self.anchors.cursors.clone())
     }
 
     /// Field officers.
@@ -480,6 +488,7 @@ async fn open_office(directory: &Directory, signer: &Signer, name: &str) -> Offi
         regions: REGIONS.map(region).to_vec(),
         partners: PARTNERS.map(|partner| partner.parse().expect("a partner")).to_vec(),
         business_calendar: domain::calendar::BusinessCalendar::default(),
+        approvals: vec![APPROVALS.parse().expect("a rule")],
     };
     directory.create_operator(&known).await.expect("an operator");
     // They were taken on the day before.

@@ -51,6 +51,9 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::ACCOUNT_GET, 200, account_get::handle)?;
     document.route(&access::ACTIVITY_GET, 200, activity_get::handle)?;
     document.route(&access::AGENT_LIST, 200, agent_list::handle)?;
+    document.route(&access::APPROVAL_DECIDE, 200, approval_decide::handle)?;
+    document.route(&access::APPROVAL_GET, 200, approval_get::handle)?;
+    document.route(&access::APPROVAL_LIST, 200, approval_list::handle)?;
     document.route(&access::AUDIT_LIST, 200, audit_list::handle)?;
     document.route(&access::CLIENT_CREATE, 201, client_create::handle)?;
     document.route(&access::CLIENT_GET, 200, client_get::handle)?;
@@ -64,6 +67,7 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::DELIVERY_LIST, 200, delivery_list::handle)?;
     document.route(&access::DEVICE_LIST, 200, device_list::handle)?;
     document.route(&access::DEVICE_REVOKE, 200, device_revoke::handle)?;
+    document.route(&access::DISBURSEMENT_CANCEL, 200, disbursement_cancel::handle)?;
     document.route(&access::DISBURSEMENT_CREATE, 201, disbursement_create::handle)?;
     document.route(&access::DISBURSEMENT_GET, 200, disbursement_get::handle)?;
     document.route(&access::DISBURSEMENT_RECONCILE, 200, disbursement_reconcile::handle)?;

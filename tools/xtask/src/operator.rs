@@ -9,6 +9,7 @@ use clap::Args;
 use domain::{
     Failed, OperatorName, Timestamp, UserId,
     access::Role,
+    approval::ApprovalRule,
     calendar::BusinessCalendar,
     operator::Operator,
     user::{KeptUser, User, UserStatus},
@@ -41,6 +42,10 @@ pub struct NewOperator {
     /// "2027-01-26", "name": "Republic Day"}]}`; each part may be left out.
     #[arg(long, value_name = "FILE")]
     pub calendar: Option<std::path::PathBuf>,
+    /// What nobody does alone, as `disbursement:<hours>:<from_minor>=<quorum>,…`: from which amounts on how many people
+    /// approve, and how long a request waits for them.
+    #[arg(long, value_name = "RULE")]
+    pub approvals: Vec<ApprovalRule>,
     /// Port of the emulator.
     #[arg(long, default_value_t = stack::PORT)]
     pub port: u16,
@@ -96,6 +101,7 @@ impl NewOperator {
                 }
                 None => BusinessCalendar::default(),
             },
+            approvals: self.approvals.clone(),
         })
     }
 

@@ -407,6 +407,7 @@ impl Field {
                 regions,
                 partners: PARTNERS.map(name).to_vec(),
                 business_calendar: domain::calendar::BusinessCalendar::default(),
+                approvals: vec![],
             },
             desk: desk.on(&DELIVERY_CREATE).unwrap(),
             agents,
@@ -480,9 +481,9 @@ impl Field {
             }
             Step::Instruct { partner, region: number, amount } => {
                 let new = NewDisbursement { reference, region: region(number), borrower, amount, due: today };
-                let (payment, visit) = self.operator.instruct(command, &self.partners[partner], &new)?;
-                let visit = Some(After { place: None, thing: visit });
-                Ok(Change { visit, payment: Some(After { place: None, thing: payment }), ..nothing })
+                let instructed = self.operator.instruct(command, &self.partners[partner], &new)?;
+                let visit = Some(After { place: None, thing: instructed.visit });
+                Ok(Change { visit, payment: Some(After { place: None, thing: instructed.instruction }), ..nothing })
             }
             Step::Assign { visit, agent } => {
                 let (place, before) = latest(&self.visits, visit)?;

@@ -2,12 +2,13 @@
 //! The table in docs/DATA.md is what `every_route_is_measured` prints.
 
 use domain::access::{
-    ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, AUDIT_LIST, CLIENT_CREATE, CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE,
-    CLIENT_UPDATE, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST,
-    DEVICE_REVOKE, DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET,
-    LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE,
-    SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM,
-    TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST, AUDIT_LIST, CLIENT_CREATE,
+    CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE,
+    DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE, DISBURSEMENT_CANCEL, DISBURSEMENT_CREATE,
+    DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET, LOCATION_RECORD, OTP_REQUEST,
+    PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET,
+    SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL, USER_CREATE, USER_GET,
+    USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -95,6 +96,10 @@ async fn every_route_is_measured() {
     let line = bank_line("HDFCN52026112112", 150_000);
     let mut rows: Vec<(String, Calls)> = Vec::new();
 
+    let approval = crate::steps::waiting_for_approval(&world, bfil, "BF-D-0", 50_000_000).await;
+    let waiting = crate::steps::instruct(&world, bfil, "k6f", &instruction("BF-D-5", 10_000_000)).await;
+    let waiting = waiting.text("/disbursement_id").to_owned();
+    let approve = json!({ "decision": "approve", "reason": "seen" });
     let assign = json!({ "agent_id": agent.subject() });
     let export = json!({ "kind": "deliveries", "day": TODAY });
     let day = json!({ "business_day": TODAY });
@@ -124,6 +129,29 @@ async fn every_route_is_measured() {
         ),
         ("an agent's day", &DELIVERY_LIST, agent.asks(&DELIVERY_LIST).query("due", TODAY)),
         ("", &DISBURSEMENT_CREATE, command(bfil, &DISBURSEMENT_CREATE, "k6", &instruction("BF-D-3", 150_000))),
+        (
+            "waits for approval",
+            &DISBURSEMENT_CREATE,
+            command(bfil, &DISBURSEMENT_CREATE, "k6b", &instruction("BF-D-4", 10_000_000)),
+        ),
+        ("one waits", &APPROVAL_LIST, bfil.asks(&APPROVAL_LIST)),
+        ("", &APPROVAL_GET, bfil.asks(&APPROVAL_GET).path("approval_id", &approval)),
+        (
+            "the first of two",
+            &APPROVAL_DECIDE,
+            command(&pennco.settlement, &APPROVAL_DECIDE, "k6c", &approve).path("approval_id", &approval),
+        ),
+        (
+            "the last",
+            &APPROVAL_DECIDE,
+            command(&pennco.admin, &APPROVAL_DECIDE, "k6d", &approve).path("approval_id", &approval),
+        ),
+        (
+            "while it waits for approval",
+            &DISBURSEMENT_CANCEL,
+            command(bfil, &DISBURSEMENT_CANCEL, "k6e", &json!({ "reason": "withdrawn" }))
+                .path("disbursement_id", &waiting),
+        ),
         ("", &DISBURSEMENT_GET, bfil.asks(&DISBURSEMENT_GET).path("disbursement_id", &paid)),
         (
             "",
@@ -304,8 +332,12 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     event_sweep::handle(&world.outbox(), tick.clone()).await.unwrap();
     rows.push(("`event-sweep`, two operators, one commit found".to_owned(), world.table.calls()));
     world.table.reset_calls();
-    settlement_close::handle(&world.settlements(), tick).await.unwrap();
+    settlement_close::handle(&world.settlements(), tick.clone()).await.unwrap();
     rows.push(("`settlement-close`, one of two operators due".to_owned(), world.table.calls()));
+    let tick = edge::schedule::Tick { at: world.now().plus_seconds(86_400), ..tick };
+    world.table.reset_calls();
+    approval_expire::handle(&world.approvals(), tick).await.unwrap();
+    rows.push(("`approval-expire`, two operators, one approval overdue".to_owned(), world.table.calls()));
 }
 
 #[tokio::test]

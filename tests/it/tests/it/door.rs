@@ -14,6 +14,9 @@ async fn dispatch(world: &World, route: &'static Route, request: &RestRequest) -
         "account-get" => world.send(route, account_get::handle, &world.accounts(), request).await,
         "activity-get" => world.send(route, activity_get::handle, &world.activities(), request).await,
         "agent-list" => world.send(route, agent_list::handle, &world.agents(), request).await,
+        "approval-decide" => world.send(route, approval_decide::handle, &world.approvals(), request).await,
+        "approval-get" => world.send(route, approval_get::handle, &world.approvals(), request).await,
+        "approval-list" => world.send(route, approval_list::handle, &world.approvals(), request).await,
         "audit-list" => world.send(route, audit_list::handle, &world.audits(), request).await,
         "client-create" => world.send(route, client_create::handle, &world.client_secrets(), request).await,
         "client-get" => world.send(route, client_get::handle, &world.clients(), request).await,
@@ -27,6 +30,7 @@ async fn dispatch(world: &World, route: &'static Route, request: &RestRequest) -
         "delivery-list" => world.send(route, delivery_list::handle, &world.deliveries(), request).await,
         "device-list" => world.send(route, device_list::handle, &world.devices(), request).await,
         "device-revoke" => world.send(route, device_revoke::handle, &world.devices(), request).await,
+        "disbursement-cancel" => world.send(route, disbursement_cancel::handle, &world.disbursements(), request).await,
         "disbursement-create" => world.send(route, disbursement_create::handle, &world.disbursements(), request).await,
         "disbursement-get" => world.send(route, disbursement_get::handle, &world.disbursements(), request).await,
         "disbursement-reconcile" => {

@@ -14,12 +14,14 @@ use crate::{
     logins::{Phone, phone_login, program},
     steps::{
         TODAY, assigned, bank_line, close_day, collection, command, confirmed, handed_over, instruction, plan, point,
+        waiting_for_approval,
     },
 };
 
 /// Ids of the right form of things that are not there.
-const NOTHING_THERE: [(&str, &str); 8] = [
+const NOTHING_THERE: [(&str, &str); 9] = [
     ("agent_id", "agt_01kagwtb0084nrm0ppw3zy9t20"),
+    ("approval_id", "apr_01kagwtb0084nrm0ppw3zy9t20"),
     ("client_id", "cli_01kagwtb0084nrm0ppw3zy9t20"),
     ("delivery_id", "dlv_01kagwtb0084nrm0ppw3zy9t20"),
     ("device_id", "dev_01kagwtb0084nrm0ppw3zy9t20"),
@@ -66,6 +68,7 @@ fn asked_for(route: &Route, person: &Person) -> Vec<(&'static str, &'static str)
 /// A body that the route takes.
 pub(crate) fn body(route: &Route) -> Option<Value> {
     Some(match route.function {
+        "approval-decide" => json!({ "decision": "approve", "reason": "seen" }),
         "client-create" => {
             json!({ "name": "ERP", "role": "partner", "partner_id": "bfil", "scopes": ["settlement:read"] })
         }
@@ -73,6 +76,7 @@ pub(crate) fn body(route: &Route) -> Option<Value> {
         "delivery-assign" => json!({ "agent_id": "agt_01kagwtb0084nrm0ppw3zy9t20" }),
         "delivery-confirm" => confirmed(150_000),
         "delivery-create" => collection("BF-1", 150_000),
+        "disbursement-cancel" => json!({ "reason": "withdrawn" }),
         "disbursement-create" => instruction("BF-D-1", 150_000),
         "disbursement-reconcile" => bank_line("HDFCN52026112112", 150_000),
         "export-create" => json!({ "kind": "deliveries", "day": TODAY }),
@@ -231,12 +235,14 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
     let export = json!({ "kind": "deliveries", "day": TODAY });
     let export = call(&world, &EXPORT_CREATE, &command(&vishi.admin, &EXPORT_CREATE, "k1", &export)).await;
     let hand = format!("agent_cash.{}", vishi.agents[0].subject());
+    let approval = waiting_for_approval(&world, &vishi.partners[0], "BF-D-2", 10_000_000).await;
     let phone = phone_login(&world, vishi, &Phone::new(1)).await;
     let (program, _) = program(&world, vishi, &["settlement:read"]).await;
     let theirs = |name: &str| -> String {
         match name {
             "account_id" => hand.clone(),
             "agent_id" => vishi.agents[0].subject().to_owned(),
+            "approval_id" => approval.clone(),
             "client_id" => program.split('@').next().unwrap().to_owned(),
             "delivery_id" => delivery.clone(),
             "device_id" => phone.text("/device_id").to_owned(),

@@ -13,7 +13,7 @@ use crate::{
     logins::{Phone, phone_login, program},
     steps::{
         TODAY, assign, assigned, borrower, build_settlements, close_day, collection, command, handed_over, inr,
-        instruct, instruction, plan,
+        instruct, instruction, plan, waiting_for_approval,
     },
 };
 
@@ -30,6 +30,7 @@ struct Thing {
 struct Things {
     accounts: Vec<Thing>,
     agents: Vec<Thing>,
+    approvals: Vec<Thing>,
     clients: Vec<Thing>,
     deliveries: Vec<Thing>,
     devices: Vec<Thing>,
@@ -44,6 +45,7 @@ impl Things {
         match parameter {
             "account_id" => &self.accounts,
             "agent_id" => &self.agents,
+            "approval_id" => &self.approvals,
             "client_id" => &self.clients,
             "delivery_id" => &self.deliveries,
             "device_id" => &self.devices,
@@ -135,6 +137,14 @@ async fn everything(world: &World) -> Things {
         foreign("vault.vishi"),
         foreign(&format!("agent_cash.{}", vishi.agents[0].subject())),
     ];
+    let mut far = instruction("A-2", 10_000_000);
+    far["region"] = json!("pune-south");
+    let far = instruct(world, &pennco.partners[1], "A-2", &far).await;
+    let approvals = vec![
+        thing(&waiting_for_approval(world, &pennco.partners[0], "A-1", 10_000_000).await, here, &["bfil"]),
+        thing(far.text("/approval_id"), there, &["lnt-finance"]),
+        foreign(&waiting_for_approval(world, &vishi.partners[0], "A-3", 10_000_000).await),
+    ];
     let agents = vec![thing(north, here, &[north]), thing(south, there, &[south]), foreign(vishi.agents[0].subject())];
     let (ours, theirs) = (settlements_of(world, pennco).await, settlements_of(world, vishi).await);
     assert!(build_settlements(world).await.is_empty());
@@ -160,7 +170,7 @@ async fn everything(world: &World) -> Things {
         thing(pennco.settlement.subject(), None, &[pennco.settlement.subject()]),
         foreign(vishi.settlement.subject()),
     ];
-    Things { accounts, agents, clients, deliveries, devices, disbursements, exports, settlements, users }
+    Things { accounts, agents, approvals, clients, deliveries, devices, disbursements, exports, settlements, users }
 }
 
 #[tokio::test]

@@ -150,6 +150,13 @@ pub(crate) async fn reserved(world: &World, office: &Office, reference: &str, am
     (id, visit)
 }
 
+/// The approval that a lender's instruction waits for.
+pub(crate) async fn waiting_for_approval(world: &World, maker: &Person, reference: &str, amount_minor: i64) -> String {
+    let taken = instruct(world, maker, &format!("ask-{reference}"), &instruction(reference, amount_minor)).await;
+    assert_eq!((taken.status, taken.text("/status")), (201, "created"), "{taken:?}");
+    taken.text("/approval_id").to_owned()
+}
+
 /// A disbursement whose cash the borrower has.
 pub(crate) async fn handed_over(world: &World, office: &Office, reference: &str, amount_minor: i64) -> String {
     let (id, visit) = reserved(world, office, reference, amount_minor).await;

@@ -3,9 +3,10 @@
 use domain::{
     Event,
     access::{ROUTES, Route},
+    approval::NewDecision,
     client::{ClientChange, NewClient},
     delivery::{Assignment, NewDelivery, Outcome},
-    disbursement::{BankLine, NewDisbursement},
+    disbursement::{BankLine, NewCancellation, NewDisbursement},
     event::Queue,
     export::NewExport,
     settlement::NewSettlement,
@@ -79,11 +80,13 @@ fn takes_nothing(function: &str) -> bool {
 /// Whether a body is one that the function's route takes.
 fn is_taken(function: &str, body: &str) -> Result<(), String> {
     let read = match function {
+        "approval-decide" => serde_json::from_str::<NewDecision>(body).map(drop),
         "client-create" => serde_json::from_str::<NewClient>(body).map(drop),
         "client-update" => serde_json::from_str::<ClientChange>(body).map(drop),
         "delivery-assign" => serde_json::from_str::<Assignment>(body).map(drop),
         "delivery-confirm" => serde_json::from_str::<Outcome>(body).map(drop),
         "delivery-create" => serde_json::from_str::<NewDelivery>(body).map(drop),
+        "disbursement-cancel" => serde_json::from_str::<NewCancellation>(body).map(drop),
         "disbursement-create" => serde_json::from_str::<NewDisbursement>(body).map(drop),
         "disbursement-reconcile" => serde_json::from_str::<BankLine>(body).map(drop),
         "export-create" => serde_json::from_str::<NewExport>(body).map(drop),

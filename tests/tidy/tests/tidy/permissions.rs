@@ -12,12 +12,18 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 65] = [
+const USES: [(&str, &str); 73] = [
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Agents::move_to", "Records:UpdateItem"),
+    ("Approvals::decide", "Records:PutItem"),
+    ("Approvals::expire_due", "Records:GetItem Records:PutItem RecordsWorklist:Query"),
+    ("Approvals::get", "Records:GetItem"),
+    ("Approvals::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
+    ("Approvals::operators", "Records:Query"),
+    ("Approvals::waiting", "Records:GetItem"),
     ("Audits::list", "Records:BatchGetItem RecordsOwner:Query"),
     ("ClientSecrets::create", "Records:PutItem PepperSecret:GetSecretValue"),
     ("ClientSecrets::get", "Records:GetItem"),
@@ -46,6 +52,8 @@ const USES: [(&str, &str); 65] = [
     ("Devices::list", "Records:BatchGetItem RecordsOwner:Query"),
     ("Devices::revoke", "Records:PutItem"),
     ("Directory::trust_anchors", "Records:Query"),
+    ("Disbursements::approval", "Records:GetItem"),
+    ("Disbursements::cancel", "Records:PutItem"),
     ("Disbursements::create", "Records:PutItem"),
     ("Disbursements::get", "Records:GetItem"),
     ("Disbursements::operator", "Records:GetItem"),
