@@ -22,6 +22,7 @@ pub mod money;
 pub mod operator;
 pub mod problem;
 pub mod proof;
+pub mod reconciliation;
 pub mod refusal;
 pub mod secret;
 pub mod session;
@@ -39,7 +40,7 @@ pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
     AgentId, BatchId, ChallengeId, ClientId, DeliveryId, DeviceId, DisbursementId, EventId, ExportId, OperatorName,
-    PartnerName, RegionName, SessionId, SettlementId, TransferId, UserId,
+    PartnerName, RegionName, SessionId, SettlementId, StatementId, TransferId, UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

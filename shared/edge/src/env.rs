@@ -7,7 +7,7 @@ use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
     Accounts, Activities, Agents, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements, ExportWriter,
     Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter,
-    Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -144,6 +144,20 @@ impl Env {
         Ok(SettlementWriter::new(self.table.clone(), self.files()?))
     }
 
+    /// Bank statements.
+    #[must_use]
+    pub fn statements(&self) -> Statements {
+        Statements::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Bank statements and their files.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket is not set.
+    pub fn statement_writer(&self) -> Result<StatementWriter, Fatal> {
+        Ok(StatementWriter::new(self.table.clone(), self.files()?))
+    }
+
     /// Exports.
     #[must_use]
     pub fn exports(&self) -> Exports {
@@ -184,6 +198,7 @@ impl Env {
             settlement: variable("SETTLEMENT_QUEUE_URL")?,
             export: variable("EXPORT_QUEUE_URL")?,
             message: variable("MESSAGE_QUEUE_URL")?,
+            statement: variable("STATEMENT_QUEUE_URL")?,
         };
         Ok(Outbox::new(self.table.clone(), Queues::new(aws_sdk_sqs::Client::new(&self.config), urls)))
     }
