@@ -761,3 +761,72 @@ impl Report {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn line(number: u32, reference: &str, amount_minor: i64, end_to_end: Option<&str>) -> StatementLine {
+        StatementLine {
+            line: number,
+            bank_reference: reference.to_owned(),
+            amount: Money::new(amount_minor, Currency::Inr),
+            value_date: date(2026, 11, 21),
+            narrative: String::new(),
+            end_to_end: end_to_end.map(str::to_owned),
+            duplicate_of: None,
+        }
+    }
+
+    fn payment(number: u32, reference: &str, amount_minor: i64) -> Expected {
+        Expected {
+            id: DisbursementId::mint(Timestamp::from_millis(i64::from(number)), &[b"x"]).to_string(),
+            reference: String::new(),
+            end_to_end: Some(reference.to_owned()),
+            amount: Money::new(amount_minor, Currency::Inr),
+            date: date(2026, 11, 21),
+        }
+    }
+
+    #[test]
+    fn a_line_is_known_by_its_reference_and_one_of_several_by_what_it_says_as_well() {
+        let again = StatementLine { duplicate_of: Some(1), ..line(5, "UTR1", -100, None) };
+        let lines = [
+            line(1, "UTR1", -100, None),
+            line(2, "BATCH", -100, Some("A-1")),
+            line(3, "BATCH", -100, Some("a1")),
+            line(4, "BATCH", -200, None),
+            again,
+        ];
+        let names = line_names(&lines);
+        let part = |number: u32| names[&number].part.clone();
+        assert_eq!((part(1), part(5)), (None, None), "what repeats a line has its name");
+        assert_eq!(part(2).as_deref(), Some("A1.-100.2026-11-21.1"));
+        assert_eq!(part(3).as_deref(), Some("A1.-100.2026-11-21.2"), "equal instalments are two");
+        assert_eq!(part(4).as_deref(), Some(".-200.2026-11-21.1"));
+    }
+
+    #[test]
+    fn a_plan_is_the_same_in_whatever_order_the_payments_lie_and_leaves_out_what_is_matched() {
+        let lines = [line(1, "UTR1", -100, Some("P-1")), line(2, "UTR2", -200, Some("P-2"))];
+        let payments = vec![payment(1, "P-1", -100), payment(2, "P-2", -200)];
+        let holders = BTreeMap::from([(1, "dsb_held".to_owned())]);
+        let plan = Plan::make(&lines, &holders, payments.clone());
+        assert_eq!(plan, Plan::make(&lines, &holders, payments.into_iter().rev().collect()));
+        assert_eq!(plan.found.matches.len(), 1);
+        assert_eq!(plan.found.matches[0].lines, [2]);
+        assert_eq!(plan.repeated, [RepeatedLine { line: 1, holder: "dsb_held".to_owned() }]);
+    }
+
+    #[test]
+    fn totals_that_do_not_fit_are_refused_and_others_are_exact() {
+        let inr = |minor| Money::new(minor, Currency::Inr);
+        let totals = control_totals([inr(5), inr(-7), inr(-1), Money::new(3, Currency::Npr)]).unwrap();
+        let rupees = ControlTotal { currency: Currency::Inr, lines: 3, credits_minor: 5, debits_minor: -8 };
+        let nepalese = ControlTotal { currency: Currency::Npr, lines: 1, credits_minor: 3, debits_minor: 0 };
+        assert_eq!(totals, [rupees, nepalese]);
+        assert!(control_totals([inr(i64::MAX), inr(1)]).is_err());
+    }
+}

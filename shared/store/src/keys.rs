@@ -206,7 +206,7 @@ pub(crate) fn statement(operator: &OperatorName, statement: &StatementId) -> Key
 pub(crate) const LINE_PREFIX: &str = "line#";
 
 pub(crate) fn statement_line(operator: &OperatorName, statement_id: &StatementId, line: u32) -> Key {
-    Key::new(statement(operator, statement_id).pk, format!("{LINE_PREFIX}{line:05}"))
+    Key::new(statement(operator, statement_id).pk, format!("line#{line:05}"))
 }
 
 pub(crate) fn statement_file(operator: &OperatorName, sha256: &Sha256Hex) -> Key {
