@@ -144,7 +144,11 @@ async fn every_route_is_measured() {
             command(&pennco.settlement, &SETTLEMENT_CREATE, "k9", &day).at(testkit::NOW_MILLIS + 60_000),
         ),
         ("two settlements", &SETTLEMENT_LIST, pennco.settlement.asks(&SETTLEMENT_LIST)),
-        ("one line", &STATEMENT_CREATE, command(&pennco.settlement, &STATEMENT_CREATE, "k10", &bank_statement)),
+        (
+            "one line",
+            &STATEMENT_CREATE,
+            command(&pennco.settlement, &STATEMENT_CREATE, "k10", &bank_statement).at(testkit::NOW_MILLIS + 60_000),
+        ),
         (
             "one day",
             &ACTIVITY_GET,
