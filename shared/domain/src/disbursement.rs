@@ -6,10 +6,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ApprovalId, Command, Day, DeliveryId, DisbursementId, Failed, Money, PartnerName, Refusal, RegionName, Timestamp,
+    ApprovalId, Command, Day, DeliveryId, DisbursementId, Failed, Money, PartnerName, Refusal, RegionName, StatementId,
+    Timestamp,
     access::{Belongings, Owned},
     approval::Approval,
-    delivery::{Borrower, Delivery, DeliveryKind, DeliveryStatus, NewDelivery, is_reference},
+    delivery::{Borrower, Conclusion, Delivery, DeliveryKind, DeliveryStatus, NewDelivery, is_reference},
+    matching::{Expected, Rules},
+    reconciliation::Rule,
 };
 
 /// How far the payment has come.
@@ -250,9 +253,38 @@ pub struct Reconciliation {
     pub value_date: Day,
     /// Every way in which it differs.
     pub differences: Vec<Difference>,
+    /// The match of a statement that settled it, if one did; a line of several payments stands here with each one's own
+    /// amount.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub statement: Option<StatementMatch>,
     /// When it was compared.
     pub at: Timestamp,
 }
+
+/// Which lines of a statement settled a disbursement, and by what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StatementMatch {
+    /// The statement.
+    pub statement_id: StatementId,
+    /// The lines, in order.
+    pub lines: Vec<u32>,
+    /// What ties them to the payment.
+    pub rule: Rule,
+    /// The lines less all payments that they settle, in minor units.
+    pub difference_minor: i64,
+    /// Why somebody matched them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// How a statement's line may differ from the payment that it belongs to: in nothing but the day, by as much as
+/// [`Instruction::reconcile`] lets it. Up to six payments may have been sent as one.
+pub const MATCHING_RULES: Rules = Rules {
+    tolerance_minor: 0,
+    date_drift_days: VALUE_DATE_WINDOW_DAYS,
+    early_days: 0,
+    most_in_group: crate::matching::MOST_IN_GROUP,
+};
 
 /// A bank books a transfer on the day of the hand-over or, across a weekend and a holiday, up to three days later.
 const VALUE_DATE_WINDOW_DAYS: i64 = 3;
@@ -301,6 +333,52 @@ impl Instruction {
             updated_at: command.at,
         };
         (instruction, Delivery { disbursement_id: Some(disbursement_id), ..delivery })
+    }
+
+    /// What the bank's statement should show of it: nothing before the hand-over, and nothing any more once it is
+    /// reconciled. A payment leaves the account, and the partner's own reference goes along with it.
+    #[must_use]
+    pub fn expected(&self, visit: &Delivery, zone: &TimeZone) -> Option<Expected> {
+        self.waiting(visit).ok().and_then(|handed_over| {
+            Some(Expected {
+                id: self.disbursement_id.to_string(),
+                reference: String::new(),
+                end_to_end: Some(self.reference.clone()),
+                amount: self.amount.negated().ok()?,
+                date: handed_over.received_at.day_in(zone),
+            })
+        })
+    }
+
+    /// The hand-over of a disbursement that waits for its bank line.
+    fn waiting<'v>(&self, visit: &'v Delivery) -> Result<&'v Conclusion, Failed> {
+        let handed_over = self.handed_over(visit)?;
+        if self.is_reconciled() {
+            return Err(self.illegal(visit).into());
+        }
+        Ok(handed_over)
+    }
+
+    /// How a visit ended that handed the cash over.
+    fn handed_over<'v>(&self, visit: &'v Delivery) -> Result<&'v Conclusion, Failed> {
+        let handed_over = visit.conclusion.as_ref().filter(|_| visit.status == DeliveryStatus::Confirmed);
+        handed_over.ok_or_else(|| self.illegal(visit).into())
+    }
+
+    /// Whether a bank line bears it out.
+    #[must_use]
+    pub fn is_reconciled(&self) -> bool {
+        self.reconciliation.as_ref().is_some_and(|said| said.outcome == ReconciliationOutcome::Reconciled)
+    }
+
+    /// The disbursement as lines of a statement settle it.
+    ///
+    /// # Errors
+    /// [`Refusal::IllegalTransition`] before the hand-over and after the reconciliation.
+    pub fn settle(&self, visit: &Delivery, said: Reconciliation) -> Result<Self, Failed> {
+        self.waiting(visit)?;
+        let (version, updated_at) = (self.version.saturating_add(1), self.updated_at.max(said.at));
+        Ok(Self { reconciliation: Some(said), version, updated_at, ..self.clone() })
     }
 
     /// How far it has come, given its visit.
@@ -409,10 +487,7 @@ impl Instruction {
         zone: &TimeZone,
         at: Timestamp,
     ) -> Result<Reconciled, Failed> {
-        let handed_over = visit.conclusion.as_ref().filter(|_| visit.status == DeliveryStatus::Confirmed);
-        let Some(handed_over) = handed_over else {
-            return Err(self.illegal(visit).into());
-        };
+        let handed_over = self.handed_over(visit)?;
         if let Some(said) = self.reconciliation.as_ref().filter(|s| s.outcome == ReconciliationOutcome::Reconciled) {
             let same = said.bank_reference.eq_ignore_ascii_case(&line.bank_reference)
                 && said.amount == line.amount
@@ -429,6 +504,7 @@ impl Instruction {
             amount: line.amount,
             value_date: line.value_date,
             differences,
+            statement: None,
             at,
         };
         let version = self.version.saturating_add(1);

@@ -58,6 +58,12 @@ pub enum Happened {
     /// Somebody asked for a file.
     #[serde(rename = "export.requested")]
     ExportRequested,
+    /// A bank statement arrived.
+    #[serde(rename = "statement.received")]
+    StatementReceived,
+    /// Every line of a bank statement has its outcome.
+    #[serde(rename = "statement.matched")]
+    StatementMatched,
     /// Somebody was taken on; if they have an address, an invitation is sent.
     #[serde(rename = "user.created")]
     UserCreated,
@@ -107,7 +113,7 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -125,6 +131,8 @@ impl Happened {
         Self::SettlementRequested,
         Self::SettlementSettled,
         Self::ExportRequested,
+        Self::StatementReceived,
+        Self::StatementMatched,
         Self::UserCreated,
         Self::UserUpdated,
         Self::PasswordResetRequested,
@@ -163,6 +171,8 @@ impl Happened {
             Self::SettlementRequested => "settlement.requested",
             Self::SettlementSettled => "settlement.settled",
             Self::ExportRequested => "export.requested",
+            Self::StatementReceived => "statement.received",
+            Self::StatementMatched => "statement.matched",
             Self::UserCreated => "user.created",
             Self::UserUpdated => "user.updated",
             Self::PasswordResetRequested => "password.reset_requested",
@@ -200,6 +210,7 @@ impl Happened {
             | Self::ApprovalDecided
             | Self::ApprovalExpired
             | Self::SettlementSettled
+            | Self::StatementMatched
             | Self::UserUpdated
             | Self::PasswordSet
             | Self::TotpConfirmed
@@ -214,6 +225,7 @@ impl Happened {
             | Self::ClientRotated => &[Queue::Activity],
             Self::SettlementRequested => &[Queue::Activity, Queue::Settlement],
             Self::ExportRequested => &[Queue::Activity, Queue::Export],
+            Self::StatementReceived => &[Queue::Activity, Queue::Statement],
             Self::UserCreated | Self::PasswordResetRequested | Self::OtpRequested => &[Queue::Activity, Queue::Message],
         }
     }
@@ -230,6 +242,8 @@ pub enum Queue {
     Export,
     /// Sent by `message-send`.
     Message,
+    /// Worked off by `statement-match`, in order per operator.
+    Statement,
 }
 
 /// Version of the shape of [`Event`].

@@ -178,6 +178,11 @@ id_type!(
     "stl"
 );
 id_type!(
+    /// A bank's statement of an account.
+    StatementId,
+    "stm"
+);
+id_type!(
     /// A set of ledger entries that sum to zero.
     TransferId,
     "trf"

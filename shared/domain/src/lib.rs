@@ -24,6 +24,7 @@ pub mod money;
 pub mod operator;
 pub mod problem;
 pub mod proof;
+pub mod reconciliation;
 pub mod refusal;
 pub mod secret;
 pub mod session;
@@ -41,7 +42,7 @@ pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
     AgentId, ApprovalId, BatchId, ChallengeId, ClientId, CommitId, DeliveryId, DeviceId, DisbursementId, EventId,
-    ExportId, OperatorName, PartnerName, RegionName, SessionId, SettlementId, TransferId, UserId,
+    ExportId, OperatorName, PartnerName, RegionName, SessionId, SettlementId, StatementId, TransferId, UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

@@ -7,7 +7,8 @@ use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, Deliveries, Devices, Directory,
     Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions,
-    SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Trust,
+    TrustAnchors, Users,
 };
 
 use crate::{
@@ -164,6 +165,20 @@ impl Env {
         Ok(SettlementWriter::new(self.table.clone(), self.files()?))
     }
 
+    /// Bank statements.
+    #[must_use]
+    pub fn statements(&self) -> Statements {
+        Statements::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Bank statements and their files.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket is not set.
+    pub fn statement_writer(&self) -> Result<StatementWriter, Fatal> {
+        Ok(StatementWriter::new(self.table.clone(), self.files()?))
+    }
+
     /// Exports.
     #[must_use]
     pub fn exports(&self) -> Exports {
@@ -204,6 +219,7 @@ impl Env {
             settlement: variable("SETTLEMENT_QUEUE_URL")?,
             export: variable("EXPORT_QUEUE_URL")?,
             message: variable("MESSAGE_QUEUE_URL")?,
+            statement: variable("STATEMENT_QUEUE_URL")?,
         };
         Ok(Outbox::new(self.table.clone(), Queues::new(aws_sdk_sqs::Client::new(&self.config), urls)))
     }

@@ -12,6 +12,7 @@ use domain::{
     Failed,
     export::{Export, ExportFile},
     id::Sha256Hex,
+    reconciliation::{MatchingResult, ReceivedStatement},
     settlement::{Settlement, StoredFile},
 };
 use sha2::{Digest, Sha256};
@@ -103,6 +104,38 @@ impl Files {
             None => None,
         };
         Ok(Export { file, ..export })
+    }
+
+    /// A statement with links to the bank's file and to its report, if there is one. The plan is nobody's to read.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when a link cannot be signed.
+    pub async fn linked_statement(&self, statement: ReceivedStatement) -> Result<ReceivedStatement, Failed> {
+        let result = match statement.result {
+            Some(result) => Some(MatchingResult { report: self.linked(result.report).await?, ..result }),
+            None => None,
+        };
+        Ok(ReceivedStatement { file: self.linked(statement.file).await?, plan: None, result, ..statement })
+    }
+
+    /// The bytes of a file, which must be those that were stored.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when S3 does not answer, [`Failed::Fault`] when the bytes are others.
+    pub(crate) async fn read(&self, file: &StoredFile) -> Result<Vec<u8>, Failed> {
+        let found = self.client.get_object().bucket(&self.bucket).key(&file.key).send().await.map_err(later)?;
+        let bytes = found.body.collect().await.map_err(later)?.to_vec();
+        if Sha256Hex::of(&bytes) == file.sha256 { Ok(bytes) } else { Err(Failed::fault("a file has other bytes")) }
+    }
+
+    /// Writes a file that fits into memory.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when S3 does not answer.
+    pub(crate) async fn write(&self, key: &str, kind: &'static str, bytes: &[u8]) -> Result<StoredFile, Failed> {
+        let mut upload = self.upload(key, kind);
+        upload.push(bytes).await?;
+        upload.finish().await
     }
 
     /// The same file with a link to it.

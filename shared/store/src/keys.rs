@@ -21,7 +21,11 @@
 //! | records | `{op}#disbursement#{disbursement}` | `disbursement` | an instruction |
 //! | records | `{op}#approval#{approval}` | `approval` | a request that waits for people, and what they said |
 //! | records | `{op}#reference#{partner}#{kind}#{reference}` | `reference` | whose reference it is, for ever |
-//! | records | `{op}#bank_line#{utr}` | `bank_line` | which disbursement it settled, for ever |
+//! | records | `{op}#bank_line#{utr}` | `bank_line` | which disbursement it settled, for ever; or that its parts settle several |
+//! | records | `{op}#bank_line#{utr}` | `part#{part}` | which disbursement one of several lines of the reference settled, for ever |
+//! | records | `{op}#statement#{statement}` | `statement` | a bank statement |
+//! | records | `{op}#statement#{statement}` | `line#{line}` | one of its lines and what settles it |
+//! | records | `{op}#statement_file#{sha256}` | `statement_file` | which statement the file is, for ever |
 //! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
 //! | records | `{op}#calendar` | `calendar` | which business days are closed |
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
@@ -42,17 +46,20 @@
 //! | worklist | `{op}#users` | `{login}#{user}` | people, by login |
 //! | worklist | `{op}#clients` | `{name}#{client}` | programs, by name |
 //! | worklist | `{op}#settlements` | `{day}#{partner}` | settlements, by day |
+//! | worklist | `{op}#statements` | `{received_at}#{statement}` | bank statements, by arrival |
+//! | worklist | `{op}#statement#{statement}#{status}` | `{line}` | a statement's lines, by how they stand |
 //! | worklist | `{op}#outbox` | `{at}` | commits whose events are not relayed yet |
 //! | owner | `{op}#{agent}#{due}` | `{delivery}` | an agent's day |
 //! | owner | `{op}#{agent}#devices` | `{device}` | an agent's phones |
 //! | owner | `{op}#{partner}#approvals#{status}` | `{expires_at}#{approval}` | a partner's approvals |
 //! | owner | `{op}#{partner}#settlements` | `{day}` | a partner's settlements |
 //! | owner | `{op}#commits#{day}` | `{commit}` | commits, by the UTC day and in the order they were written |
+//! | owner | `{op}#unmatched_lines` | `{value_date}#{statement}#{line}` | bank lines that settle nothing, oldest first |
 
 use domain::{
     AgentId, ApprovalId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId,
-    ExportId, OperatorName, PartnerName, RegionName, SessionId, SettlementId, Timestamp, TransferId, UserId,
-    delivery::DeliveryKind, id::Sha256Hex, ledger::Account,
+    ExportId, OperatorName, PartnerName, RegionName, SessionId, SettlementId, StatementId, Timestamp, TransferId,
+    UserId, delivery::DeliveryKind, id::Sha256Hex, ledger::Account, reconciliation::LineName,
 };
 
 /// Where an item lies.
@@ -180,8 +187,63 @@ pub(crate) fn reference(operator: &OperatorName, partner: &PartnerName, kind: De
     Key::new(format!("{operator}#reference#{partner}#{kind}#{reference}"), "reference")
 }
 
+/// Sort key of what takes a whole reference.
+pub(crate) const BANK_LINE: &str = "bank_line";
+
 pub(crate) fn bank_line(operator: &OperatorName, bank_reference: &str) -> Key {
-    Key::new(format!("{operator}#bank_line#{}", bank_reference.to_ascii_uppercase()), "bank_line")
+    Key::new(format!("{operator}#bank_line#{}", bank_reference.to_ascii_uppercase()), BANK_LINE)
+}
+
+/// Where one line of a reference that has several is taken.
+pub(crate) fn bank_line_part(operator: &OperatorName, bank_reference: &str, part: &str) -> Key {
+    Key::new(bank_line(operator, bank_reference).pk, format!("part#{part}"))
+}
+
+/// Where a line is taken.
+pub(crate) fn line_name(operator: &OperatorName, name: &LineName) -> Key {
+    match &name.part {
+        Some(part) => bank_line_part(operator, &name.reference, part),
+        None => bank_line(operator, &name.reference),
+    }
+}
+
+pub(crate) fn statement(operator: &OperatorName, statement: &StatementId) -> Key {
+    Key::new(format!("{operator}#statement#{statement}"), "statement")
+}
+
+/// Begins the sort keys of a statement's lines.
+pub(crate) const LINE_PREFIX: &str = "line#";
+
+pub(crate) fn statement_line(operator: &OperatorName, statement_id: &StatementId, line: u32) -> Key {
+    Key::new(statement(operator, statement_id).pk, format!("line#{line:05}"))
+}
+
+pub(crate) fn statement_file(operator: &OperatorName, sha256: &Sha256Hex) -> Key {
+    Key::new(format!("{operator}#statement_file#{sha256}"), "statement_file")
+}
+
+pub(crate) fn worklist_of_statements(operator: &OperatorName) -> String {
+    format!("{operator}#statements")
+}
+
+pub(crate) fn worklist_statement(received_at: Timestamp, statement: &StatementId) -> String {
+    format!("{received_at}#{statement}")
+}
+
+pub(crate) fn worklist_of_lines(operator: &OperatorName, statement: &StatementId, status: &str) -> String {
+    format!("{operator}#statement#{statement}#{status}")
+}
+
+pub(crate) fn worklist_line(line: u32) -> String {
+    format!("{line:05}")
+}
+
+pub(crate) fn owner_of_unmatched_lines(operator: &OperatorName) -> String {
+    format!("{operator}#unmatched_lines")
+}
+
+pub(crate) fn owner_unmatched_line(value_date: Day, statement: &StatementId, line: u32) -> String {
+    format!("{value_date}#{statement}#{line:05}")
 }
 
 pub(crate) fn balance(operator: &OperatorName, account: &Account, shard: u8) -> Key {

@@ -19,6 +19,8 @@ pub struct QueueUrls {
     pub export: String,
     /// Sent by `message-send`.
     pub message: String,
+    /// FIFO, a group an operator: worked off by `statement-match`.
+    pub statement: String,
 }
 
 /// What may be sent.
@@ -41,6 +43,7 @@ impl Queues {
             Queue::Settlement => &self.urls.settlement,
             Queue::Export => &self.urls.export,
             Queue::Message => &self.urls.message,
+            Queue::Statement => &self.urls.statement,
         }
     }
 
@@ -81,7 +84,7 @@ fn entry(queue: Queue, index: usize, event: &Event) -> Result<SendMessageBatchRe
         .id(index.to_string())
         .message_body(serde_json::to_string(event).map_err(Failed::fault)?);
     let entry = match queue {
-        Queue::Settlement => {
+        Queue::Settlement | Queue::Statement => {
             let group = event.group.as_deref().unwrap_or_default();
             entry
                 .message_group_id(format!("{}.{group}", event.operator))

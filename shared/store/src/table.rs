@@ -1,6 +1,6 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
-//! Conditions have names: `create` (must not exist), `replace` (must not have moved), `append` (log only),
+//! Conditions have names: `create` (must not exist), `share` (nobody has it alone), `replace` (must not have moved), `append` (log only),
 //! `post` (a balance within its limits), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
 
 use std::collections::HashMap;
@@ -238,6 +238,20 @@ impl Table {
     /// A record that must not exist yet.
     pub(crate) fn create(&self, item: Item, lost: Lost) -> Result<Write, Failed> {
         let put = self.put(&self.names.records, item, "attribute_not_exists(pk)", None)?;
+        Ok(Write::new(TransactWriteItem::builder().put(put).build(), lost))
+    }
+
+    /// A place that several things share: free, or shared already. What has the place for itself keeps it.
+    pub(crate) fn share(&self, item: Item, lost: Lost) -> Result<Write, Failed> {
+        let item = item.with("is_shared", SHARED);
+        let put = Put::builder()
+            .table_name(&self.names.records)
+            .set_item(Some(item.0))
+            .condition_expression("attribute_not_exists(pk) OR is_shared = :shared")
+            .expression_attribute_values(":shared", AttributeValue::S(SHARED.to_owned()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failed::fault)?;
         Ok(Write::new(TransactWriteItem::builder().put(put).build(), lost))
     }
 
@@ -579,6 +593,8 @@ impl Table {
 
 /// What a thing that can be used once says after that.
 const USED: bool = true;
+/// What a place says that several things share.
+const SHARED: &str = "shared";
 /// Decisions are made on what is, not on what was a second ago.
 const READ_CONSISTENT: bool = true;
 /// BatchGetItem takes 100 keys.

@@ -1,6 +1,6 @@
 //! A bucket in memory behind the HTTP connector of the real AWS SDK.
 //!
-//! It speaks the part of S3's REST protocol that files are written with: `PutObject`, `CreateMultipartUpload`,
+//! It speaks the part of S3's REST protocol that files are written and read with: `GetObject`, `PutObject`, `CreateMultipartUpload`,
 //! `UploadPart`, `CompleteMultipartUpload`, `AbortMultipartUpload`. Parts but for the last must have 5 MiB, as on AWS.
 //! It checks no signature and no checksum, and keeps no versions.
 
@@ -186,6 +186,15 @@ impl EmbeddedBucket {
                 state.objects.insert(key, body);
                 tagged("\"whole\"")
             }
+            ("GET", None) => match state.objects.get(&key) {
+                Some(bytes) => {
+                    let mut response =
+                        HttpResponse::new(StatusCode::try_from(200).expect("OK"), SdkBody::from(bytes.clone()));
+                    response.headers_mut().insert("etag", "\"whole\"");
+                    response
+                }
+                None => refused(404, "NoSuchKey"),
+            },
             (method, _) => refused(400, &format!("NotServed{method}")),
         }
     }

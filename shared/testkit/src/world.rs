@@ -33,8 +33,8 @@ use serde_json::Value;
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory,
     Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs, PublicKey, QueueUrls, Queues,
-    SecondFactors, Sessions, SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors,
-    Users,
+    SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle,
+    Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -319,6 +319,18 @@ impl World {
         SettlementWriter::new(self.tables(), self.files())
     }
 
+    /// Bank statements.
+    #[must_use]
+    pub fn statements(&self) -> Statements {
+        Statements::new(self.tables(), self.anchors.cursors.clone())
+    }
+
+    /// Bank statements and their files.
+    #[must_use]
+    pub fn statement_writer(&self) -> StatementWriter {
+        StatementWriter::new(self.tables(), self.files())
+    }
+
     /// Exports.
     #[must_use]
     pub fn exports(&self) -> Exports {
@@ -337,8 +349,8 @@ impl World {
         Proofs::new(self.tables())
     }
 
-    /// Events that have not reached their queues, named `activity`, `settlement.fifo`, `export` and
-    /// `message`.
+    /// Events that have not reached their queues, named `activity`, `settlement.fifo`, `export`,
+    /// `message` and `statement.fifo`.
     #[must_use]
     pub fn outbox(&self) -> Outbox {
         let urls = QueueUrls {
@@ -346,6 +358,7 @@ impl World {
             settlement: EmbeddedQueues::url("settlement.fifo"),
             export: EmbeddedQueues::url("export"),
             message: EmbeddedQueues::url("message"),
+            statement: EmbeddedQueues::url("statement.fifo"),
         };
         Outbox::new(self.tables(), Queues::new(self.queues.client(), urls))
     }

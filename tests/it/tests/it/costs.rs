@@ -7,8 +7,8 @@ use domain::access::{
     DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE, DISBURSEMENT_CANCEL, DISBURSEMENT_CREATE,
     DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET, LOCATION_RECORD, OTP_REQUEST,
     PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET,
-    SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL, USER_CREATE, USER_GET,
-    USER_LIST, USER_UPDATE,
+    SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE,
+    TOTP_CONFIRM, TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -17,8 +17,8 @@ use crate::{
     door::call,
     logins::{Phone, client_credentials, deliver, holder, password, refresh, totp_code, with_code},
     steps::{
-        TODAY, assigned, bank_line, build_settlements, close_day, collection, command, confirmed, handed_over, inr,
-        instruction, planned, point, relay, report, reserved, waiting, work_off,
+        TODAY, assigned, bank_line, bank_row, build_settlements, close_day, collection, command, confirmed,
+        handed_over, inr, instruction, planned, point, relay, report, reserved, statement, waiting, work_off,
     },
 };
 
@@ -103,6 +103,7 @@ async fn every_route_is_measured() {
     let assign = json!({ "agent_id": agent.subject() });
     let export = json!({ "kind": "deliveries", "day": TODAY });
     let day = json!({ "business_day": TODAY });
+    let bank_statement = statement(&[bank_row("HDFCN52026112199", "-1500.00", "BF-D-9")]);
     let hand = format!("agent_cash.{}", agent.subject());
     let confirm = report(agent, &collecting, "k3", &confirmed(150_000));
     let cases: Vec<(&str, &'static Route, RestRequest)> = vec![
@@ -173,6 +174,11 @@ async fn every_route_is_measured() {
         ("a page of 25", &AUDIT_LIST, pennco.admin.asks(&AUDIT_LIST)),
         ("two settlements", &SETTLEMENT_LIST, pennco.settlement.asks(&SETTLEMENT_LIST)),
         (
+            "one line",
+            &STATEMENT_CREATE,
+            command(&pennco.settlement, &STATEMENT_CREATE, "k10", &bank_statement).at(testkit::NOW_MILLIS + 60_000),
+        ),
+        (
             "one day",
             &ACTIVITY_GET,
             desk.asks(&ACTIVITY_GET).query("from", "2026-11-21T00:00:00Z").query("to", "2026-11-21T23:00:00Z"),
@@ -199,7 +205,12 @@ async fn every_route_is_measured() {
     invariant_check::handle(&world.proofs(), tick).await.unwrap();
     rows.push(("`invariant-check`, two operators of seven accounts".to_owned(), world.table.calls()));
     rows.push(("`proof-get`".to_owned(), measured(&world, &PROOF_GET, &desk.asks(&PROOF_GET)).await));
-    seen.extend(["settlement-get", "export-get", "proof-get"]);
+    let known = call(&world, &STATEMENT_LIST, &pennco.settlement.asks(&STATEMENT_LIST)).await;
+    let request = pennco.settlement.asks(&STATEMENT_GET).path("statement_id", known.text("/items/0/statement_id"));
+    rows.push(("`statement-get`".to_owned(), measured(&world, &STATEMENT_GET, &request).await));
+    let request = pennco.settlement.asks(&STATEMENT_LIST);
+    rows.push(("`statement-list`, one statement".to_owned(), measured(&world, &STATEMENT_LIST, &request).await));
+    seen.extend(["settlement-get", "export-get", "proof-get", "statement-get", "statement-list"]);
     for route in ROUTES {
         assert!(seen.contains(&route.function), "{} is not measured", route.function);
     }
@@ -322,6 +333,13 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
         work_off("settlement.fifo", &messages[..1], async |m| settlement_build::handle(&settlements, m).await).await;
     assert!(failed.is_empty());
     rows.push(("`settlement-build`, three entries".to_owned(), world.table.calls()));
+    let statements = world.statement_writer();
+    let messages = waiting(world, "statement.fifo");
+    world.table.reset_calls();
+    let failed =
+        work_off("statement.fifo", &messages[..1], async |m| statement_match::handle(&statements, m).await).await;
+    assert!(failed.is_empty());
+    rows.push(("`statement-match`, one line that matches nothing".to_owned(), world.table.calls()));
     let messages = waiting(world, "export");
     world.table.reset_calls();
     let failed = work_off("export", &messages[..1], async |m| export_build::handle(&exports, m).await).await;

@@ -52,6 +52,11 @@ async fn dispatch(world: &World, route: &'static Route, request: &RestRequest) -
             world.send(route, settlement_get::handle, &(world.settlements(), world.files()), request).await
         }
         "settlement-list" => world.send(route, settlement_list::handle, &world.settlements(), request).await,
+        "statement-create" => world.send(route, statement_create::handle, &world.statement_writer(), request).await,
+        "statement-get" => {
+            world.send(route, statement_get::handle, &(world.statements(), world.files()), request).await
+        }
+        "statement-list" => world.send(route, statement_list::handle, &world.statements(), request).await,
         "token-issue" => world.send_open(route, token_issue::handle, &world.credentials(), request).await,
         "totp-confirm" => world.send(route, totp_confirm::handle, &world.second_factors(), request).await,
         "totp-enrol" => world.send(route, totp_enrol::handle, &world.second_factors(), request).await,

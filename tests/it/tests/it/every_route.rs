@@ -13,8 +13,8 @@ use crate::{
     door::call,
     logins::{Phone, phone_login, program},
     steps::{
-        TODAY, assigned, bank_line, close_day, collection, command, confirmed, handed_over, instruction, plan, point,
-        waiting_for_approval,
+        TODAY, assigned, bank_line, bank_row, close_day, collection, command, confirmed, handed_over, instruction,
+        plan, point, statement, waiting_for_approval,
     },
 };
 
@@ -86,6 +86,7 @@ pub(crate) fn body(route: &Route) -> Option<Value> {
         "password-set" => json!({ "ticket": "pennco.none", "password": "correct horse battery" }),
         "session-create" => json!({ "username": "desk@pennco", "password": PASSWORD }),
         "settlement-create" => json!({ "business_day": TODAY }),
+        "statement-create" => statement(&[bank_row("HDFCN52026112112", "-1500.00", "BF-D-1")]),
         "totp-confirm" => json!({ "code": "123456" }),
         "user-create" => {
             json!({ "login": "clerk", "name": "Clerk", "email": "c@pennco.example", "role": "settlement" })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::access::{
     DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE,
-    LOCATION_RECORD, Route, SETTLEMENT_CREATE,
+    LOCATION_RECORD, Route, SETTLEMENT_CREATE, STATEMENT_CREATE,
 };
 use serde_json::{Value, json};
 use testkit::{NOW_MILLIS, Office, Person, Reply, RestRequest, World};
@@ -50,6 +50,17 @@ pub(crate) fn failed(reason: &str) -> Value {
 /// A line of a bank statement.
 pub(crate) fn bank_line(reference: &str, amount_minor: i64) -> Value {
     json!({ "bank_reference": reference, "amount": inr(amount_minor), "value_date": TODAY })
+}
+
+/// A row of a statement of the day, for [`statement`]: minus is what leaves the account.
+pub(crate) fn bank_row(reference: &str, amount: &str, end_to_end: &str) -> String {
+    format!("{reference},{TODAY},{amount},INR,,{end_to_end}")
+}
+
+/// A bank's statement with these rows.
+pub(crate) fn statement(rows: &[String]) -> Value {
+    let content = format!("bank_reference,value_date,amount,currency,narrative,end_to_end\n{}\n", rows.join("\n"));
+    json!({ "format": "csv", "account": "hdfc-current", "content": content })
 }
 
 /// A point of a track, so many seconds before now.
@@ -104,6 +115,19 @@ pub(crate) async fn newcomer(world: &World, name: &str, calendar: &Value) -> Per
     world.directory().create_operator(&known).await.unwrap();
     let role = domain::Role::Settlement;
     world.person(domain::Caller::new(known.operator, role, format!("settlement of {name}"), vec![]))
+}
+
+/// Hands in a statement.
+pub(crate) async fn hand_in(world: &World, person: &Person, key: &str, body: &Value) -> Reply {
+    call(world, &STATEMENT_CREATE, &command(person, &STATEMENT_CREATE, key, body)).await
+}
+
+/// Relays every commit and matches every statement that waits; the ids of the messages that failed.
+pub(crate) async fn match_statements(world: &World) -> Vec<String> {
+    relay(world).await;
+    let writer = world.statement_writer();
+    let waiting = waiting(world, "statement.fifo");
+    work_off("statement.fifo", &waiting, async |message| statement_match::handle(&writer, message).await).await
 }
 
 /// Closes a business day.

@@ -158,6 +158,7 @@ fn every_message_comes_from_the_functions_queue_with_what_its_job_takes() {
             "export-build" => Some(Queue::Export),
             "message-send" => Some(Queue::Message),
             "settlement-build" => Some(Queue::Settlement),
+            "statement-match" => Some(Queue::Statement),
             _ => None,
         };
         match (worked, serde_json::from_str::<Event>(body)) {

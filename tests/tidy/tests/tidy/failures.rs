@@ -84,6 +84,9 @@ fn flaw_codes() -> BTreeSet<String> {
     let track = production("shared/domain/src/track.rs");
     codes.extend(track.code.lines().filter(|line| line.contains("Self::")).filter_map(worded));
     codes.insert("duplicate".to_owned());
+    // A statement of which no line is kept is refused with the flaws of its lines.
+    let statement = production("shared/domain/src/statement.rs");
+    codes.extend(statement.code.lines().filter(|line| line.contains("Self::")).filter_map(worded));
     codes
 }
 

@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 73] = [
+const USES: [(&str, &str); 78] = [
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
@@ -67,6 +67,7 @@ const USES: [(&str, &str); 73] = [
     ("Exports::operator", "Records:GetItem"),
     ("Files::linked_export", "FilesExports:GetObject"),
     ("Files::linked_settlement", "FilesSettlements:GetObject"),
+    ("Files::linked_statement", "FilesStatements:GetObject"),
     (
         "KeyRotation::rotate",
         "Records:PutItem Records:Query Records:UpdateItem SigningSecret:GetSecretValue SigningSecret:PutSecretValue",
@@ -103,6 +104,16 @@ const USES: [(&str, &str); 73] = [
     ("Settlements::get", "Records:GetItem"),
     ("Settlements::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
     ("Settlements::operators", "Records:Query"),
+    (
+        "StatementWriter::match_lines",
+        "Records:BatchGetItem Records:GetItem Records:PutItem Records:Query RecordsWorklist:Query FilesStatements:AbortMultipartUpload FilesStatements:GetObject FilesStatements:PutObject",
+    ),
+    (
+        "StatementWriter::receive",
+        "Records:GetItem Records:PutItem FilesStatements:AbortMultipartUpload FilesStatements:PutObject",
+    ),
+    ("Statements::get", "Records:GetItem"),
+    ("Statements::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Tracks::record", "Tracks:PutItem"),
     ("Trust::csrf_token", ""),
     ("Users::create", "Records:PutItem"),
@@ -117,12 +128,12 @@ const NUMBERS: &str = "Numbers";
 /// At its start every function asks for the public keys.
 const BOOT: &str = "Records:Query";
 /// The queues that events go to.
-const QUEUES: [&str; 4] = ["ActivityQueue", "ExportQueue", "MessageQueue", "SettlementQueue"];
+const QUEUES: [&str; 5] = ["ActivityQueue", "ExportQueue", "MessageQueue", "SettlementQueue", "StatementQueue"];
 /// What counts a caller, or an address before anybody is known.
 const COUNT: &str = "Records:UpdateItem";
 
 /// Variables that each capability reads beyond what Globals set.
-const VARIABLES: [(&str, &[&str]); 11] = [
+const VARIABLES: [(&str, &[&str]); 12] = [
     ("authorizer", &["AUDIENCE", "ISSUER"]),
     ("client_secrets", &["PEPPER_SECRET"]),
     ("credentials", &["AUDIENCE", "ISSUER", "PEPPER_SECRET", "SIGNING_SECRET"]),
@@ -130,10 +141,14 @@ const VARIABLES: [(&str, &[&str]); 11] = [
     ("files", &["FILES_BUCKET"]),
     ("key_rotation", &["AUDIENCE", "ISSUER", "SIGNING_SECRET"]),
     ("messages", &["MAIL_SENDER", "PEPPER_SECRET"]),
-    ("outbox", &["ACTIVITY_QUEUE_URL", "EXPORT_QUEUE_URL", "MESSAGE_QUEUE_URL", "SETTLEMENT_QUEUE_URL"]),
+    (
+        "outbox",
+        &["ACTIVITY_QUEUE_URL", "EXPORT_QUEUE_URL", "MESSAGE_QUEUE_URL", "SETTLEMENT_QUEUE_URL", "STATEMENT_QUEUE_URL"],
+    ),
     ("parking", &["POISON_QUEUE_URL"]),
     ("second_factors", &["PEPPER_SECRET"]),
     ("settlement_writer", &["FILES_BUCKET"]),
+    ("statement_writer", &["FILES_BUCKET"]),
 ];
 
 /// The capabilities of a handler: the name each has in its code, and its type.
