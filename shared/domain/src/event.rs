@@ -28,6 +28,12 @@ pub enum Happened {
     /// The bank line differs.
     #[serde(rename = "disbursement.excepted")]
     DisbursementExcepted,
+    /// A business day was closed.
+    #[serde(rename = "day.closed")]
+    DayClosed,
+    /// The report of a closed day is there.
+    #[serde(rename = "day.reported")]
+    DayReported,
     /// A business day was closed for a partner.
     #[serde(rename = "settlement.requested")]
     SettlementRequested,
@@ -86,7 +92,7 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -94,6 +100,8 @@ impl Happened {
         Self::DisbursementCreated,
         Self::DisbursementReconciled,
         Self::DisbursementExcepted,
+        Self::DayClosed,
+        Self::DayReported,
         Self::SettlementRequested,
         Self::SettlementSettled,
         Self::ExportRequested,
@@ -125,6 +133,8 @@ impl Happened {
             Self::DisbursementCreated => "disbursement.created",
             Self::DisbursementReconciled => "disbursement.reconciled",
             Self::DisbursementExcepted => "disbursement.excepted",
+            Self::DayClosed => "day.closed",
+            Self::DayReported => "day.reported",
             Self::SettlementRequested => "settlement.requested",
             Self::SettlementSettled => "settlement.settled",
             Self::ExportRequested => "export.requested",
@@ -157,7 +167,7 @@ impl Happened {
             | Self::DisbursementCreated
             | Self::DisbursementReconciled
             | Self::DisbursementExcepted
-            | Self::SettlementSettled
+            | Self::DayReported
             | Self::UserUpdated
             | Self::PasswordSet
             | Self::TotpConfirmed
@@ -170,6 +180,7 @@ impl Happened {
             | Self::ClientCreated
             | Self::ClientUpdated
             | Self::ClientRotated => &[Queue::Activity],
+            Self::DayClosed | Self::SettlementSettled => &[Queue::Activity, Queue::DayClose],
             Self::SettlementRequested => &[Queue::Activity, Queue::Settlement],
             Self::ExportRequested => &[Queue::Activity, Queue::Export],
             Self::UserCreated | Self::PasswordResetRequested | Self::OtpRequested => &[Queue::Activity, Queue::Message],
@@ -182,6 +193,8 @@ impl Happened {
 pub enum Queue {
     /// Counted by `activity-roll-up`.
     Activity,
+    /// Reported by `day-close-build`, in order per operator.
+    DayClose,
     /// Built by `settlement-build`, in order per partner.
     Settlement,
     /// Built by `export-build`.

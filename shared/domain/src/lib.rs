@@ -8,6 +8,7 @@ pub mod activity;
 pub mod calendar;
 pub mod client;
 pub mod command;
+pub mod day_close;
 pub mod delivery;
 pub mod device;
 pub mod disbursement;

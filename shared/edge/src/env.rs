@@ -5,9 +5,9 @@ use std::{env, fmt};
 use aws_config::BehaviorVersion;
 use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
-    Accounts, Activities, Agents, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements, ExportWriter,
-    Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter,
-    Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    Accounts, Activities, Agents, ClientSecrets, Clients, DayCloseWriter, DayCloses, Deliveries, Devices, Directory,
+    Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions,
+    SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -144,6 +144,20 @@ impl Env {
         Ok(SettlementWriter::new(self.table.clone(), self.files()?))
     }
 
+    /// Closed days.
+    #[must_use]
+    pub fn day_closes(&self) -> DayCloses {
+        DayCloses::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Closed days and their reports.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket is not set.
+    pub fn day_close_writer(&self) -> Result<DayCloseWriter, Fatal> {
+        Ok(DayCloseWriter::new(self.table.clone(), self.files()?))
+    }
+
     /// Exports.
     #[must_use]
     pub fn exports(&self) -> Exports {
@@ -181,6 +195,7 @@ impl Env {
     pub fn outbox(&self) -> Result<Outbox, Fatal> {
         let urls = QueueUrls {
             activity: variable("ACTIVITY_QUEUE_URL")?,
+            day_close: variable("DAY_CLOSE_QUEUE_URL")?,
             settlement: variable("SETTLEMENT_QUEUE_URL")?,
             export: variable("EXPORT_QUEUE_URL")?,
             message: variable("MESSAGE_QUEUE_URL")?,

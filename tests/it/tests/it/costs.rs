@@ -3,11 +3,11 @@
 
 use domain::access::{
     ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, CLIENT_CREATE, CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE,
-    DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE,
-    DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET,
-    LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE,
-    SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM,
-    TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    DAY_CLOSE_GET, DAY_CLOSE_LIST, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST,
+    DEVICE_LIST, DEVICE_REVOKE, DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE,
+    EXPORT_GET, JWKS_GET, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route,
+    SESSION_CREATE, SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, TOKEN_ISSUE,
+    TOTP_CONFIRM, TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -162,6 +162,10 @@ async fn every_route_is_measured() {
     let settlement = settlement.text("/items/0/settlement_id").to_owned();
     let request = bfil.asks(&SETTLEMENT_GET).path("settlement_id", &settlement);
     rows.push(("`settlement-get`".to_owned(), measured(&world, &SETTLEMENT_GET, &request).await));
+    let request = desk.asks(&DAY_CLOSE_GET).path("business_day", TODAY);
+    rows.push(("`day-close-get`, not reported yet".to_owned(), measured(&world, &DAY_CLOSE_GET, &request).await));
+    let request = desk.asks(&DAY_CLOSE_LIST);
+    rows.push(("`day-close-list`, one day".to_owned(), measured(&world, &DAY_CLOSE_LIST, &request).await));
     let export = call(&world, &EXPORT_CREATE, &command(desk, &EXPORT_CREATE, "k8", &export)).await;
     let request = desk.asks(&EXPORT_GET).path("export_id", export.text("/export_id"));
     rows.push(("`export-get`".to_owned(), measured(&world, &EXPORT_GET, &request).await));
@@ -170,7 +174,7 @@ async fn every_route_is_measured() {
     invariant_check::handle(&world.proofs(), tick).await.unwrap();
     rows.push(("`invariant-check`, two operators of seven accounts".to_owned(), world.table.calls()));
     rows.push(("`proof-get`".to_owned(), measured(&world, &PROOF_GET, &desk.asks(&PROOF_GET)).await));
-    seen.extend(["settlement-get", "export-get", "proof-get"]);
+    seen.extend(["day-close-get", "day-close-list", "settlement-get", "export-get", "proof-get"]);
     for route in ROUTES {
         assert!(seen.contains(&route.function), "{} is not measured", route.function);
     }
@@ -305,6 +309,15 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     world.table.reset_calls();
     settlement_close::handle(&world.settlements(), tick).await.unwrap();
     rows.push(("`settlement-close`, one of two operators due".to_owned(), world.table.calls()));
+    assert!(build_settlements(world).await.is_empty());
+    relay(world).await;
+    let messages = waiting(world, "day-close.fifo");
+    let reporting = world.day_close_writer();
+    world.table.reset_calls();
+    let failed =
+        work_off("day-close.fifo", &messages[..1], async |m| day_close_build::handle(&reporting, m).await).await;
+    assert!(failed.is_empty());
+    rows.push(("`day-close-build`, seven accounts".to_owned(), world.table.calls()));
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ struct Things {
     accounts: Vec<Thing>,
     agents: Vec<Thing>,
     clients: Vec<Thing>,
+    days: Vec<Thing>,
     deliveries: Vec<Thing>,
     devices: Vec<Thing>,
     disbursements: Vec<Thing>,
@@ -44,6 +45,7 @@ impl Things {
         match parameter {
             "account_id" => &self.accounts,
             "agent_id" => &self.agents,
+            "business_day" => &self.days,
             "client_id" => &self.clients,
             "delivery_id" => &self.deliveries,
             "device_id" => &self.devices,
@@ -92,8 +94,8 @@ async fn export_of(world: &World, person: &Person) -> String {
     call(world, &EXPORT_CREATE, &request).await.text("/export_id").to_owned()
 }
 
-async fn settlements_of(world: &World, office: &Office) -> Reply {
-    let closed = close_day(world, &office.settlement, "close", "2026-11-20").await;
+async fn settlements_of(world: &World, office: &Office, day: &str) -> Reply {
+    let closed = close_day(world, &office.settlement, "close", day).await;
     assert_eq!(closed.status, 202, "{closed:?}");
     closed
 }
@@ -136,7 +138,10 @@ async fn everything(world: &World) -> Things {
         foreign(&format!("agent_cash.{}", vishi.agents[0].subject())),
     ];
     let agents = vec![thing(north, here, &[north]), thing(south, there, &[south]), foreign(vishi.agents[0].subject())];
-    let (ours, theirs) = (settlements_of(world, pennco).await, settlements_of(world, vishi).await);
+    let ours = settlements_of(world, pennco, "2026-11-20").await;
+    let theirs = settlements_of(world, vishi, "2026-11-19").await;
+    // Everybody knows of a closed day; what they see of it is theirs.
+    let days = vec![thing("2026-11-20", here, &[north, "bfil"]), foreign("2026-11-19")];
     assert!(build_settlements(world).await.is_empty());
     let settlements = ours
         .items()
@@ -160,7 +165,7 @@ async fn everything(world: &World) -> Things {
         thing(pennco.settlement.subject(), None, &[pennco.settlement.subject()]),
         foreign(vishi.settlement.subject()),
     ];
-    Things { accounts, agents, clients, deliveries, devices, disbursements, exports, settlements, users }
+    Things { accounts, agents, clients, days, deliveries, devices, disbursements, exports, settlements, users }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 64] = [
+const USES: [(&str, &str); 69] = [
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
@@ -34,6 +34,12 @@ const USES: [(&str, &str); 64] = [
         "Credentials::open_console",
         "Records:GetItem Records:PutItem Records:UpdateItem PepperSecret:GetSecretValue SigningSecret:GetSecretValue",
     ),
+    (
+        "DayCloseWriter::build",
+        "Records:GetItem Records:PutItem RecordsWorklist:Query Ledger:Query FilesDayCloses:GetObject FilesDayCloses:PutObject FilesDayCloses:AbortMultipartUpload",
+    ),
+    ("DayCloses::get", "Records:GetItem"),
+    ("DayCloses::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Deliveries::agent_regions", "Records:GetItem"),
     ("Deliveries::assign", "Records:PutItem"),
     ("Deliveries::conclude", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
@@ -56,8 +62,10 @@ const USES: [(&str, &str); 64] = [
     ("Exports::create", "Records:PutItem"),
     ("Exports::get", "Records:GetItem"),
     ("Exports::operator", "Records:GetItem"),
+    ("Files::linked_day_close", "FilesDayCloses:GetObject"),
     ("Files::linked_export", "FilesExports:GetObject"),
     ("Files::linked_settlement", "FilesSettlements:GetObject"),
+    ("Files::report", "FilesDayCloses:GetObject"),
     (
         "KeyRotation::rotate",
         "Records:PutItem Records:Query Records:UpdateItem SigningSecret:GetSecretValue SigningSecret:PutSecretValue",
@@ -108,20 +116,24 @@ const NUMBERS: &str = "Numbers";
 /// At its start every function asks for the public keys.
 const BOOT: &str = "Records:Query";
 /// The queues that events go to.
-const QUEUES: [&str; 4] = ["ActivityQueue", "ExportQueue", "MessageQueue", "SettlementQueue"];
+const QUEUES: [&str; 5] = ["ActivityQueue", "DayCloseQueue", "ExportQueue", "MessageQueue", "SettlementQueue"];
 /// What counts a caller, or an address before anybody is known.
 const COUNT: &str = "Records:UpdateItem";
 
 /// Variables that each capability reads beyond what Globals set.
-const VARIABLES: [(&str, &[&str]); 11] = [
+const VARIABLES: [(&str, &[&str]); 12] = [
     ("authorizer", &["AUDIENCE", "ISSUER"]),
     ("client_secrets", &["PEPPER_SECRET"]),
     ("credentials", &["AUDIENCE", "ISSUER", "PEPPER_SECRET", "SIGNING_SECRET"]),
+    ("day_close_writer", &["FILES_BUCKET"]),
     ("export_writer", &["FILES_BUCKET"]),
     ("files", &["FILES_BUCKET"]),
     ("key_rotation", &["AUDIENCE", "ISSUER", "SIGNING_SECRET"]),
     ("messages", &["MAIL_SENDER", "PEPPER_SECRET"]),
-    ("outbox", &["ACTIVITY_QUEUE_URL", "EXPORT_QUEUE_URL", "MESSAGE_QUEUE_URL", "SETTLEMENT_QUEUE_URL"]),
+    (
+        "outbox",
+        &["ACTIVITY_QUEUE_URL", "DAY_CLOSE_QUEUE_URL", "EXPORT_QUEUE_URL", "MESSAGE_QUEUE_URL", "SETTLEMENT_QUEUE_URL"],
+    ),
     ("parking", &["POISON_QUEUE_URL"]),
     ("second_factors", &["PEPPER_SECRET"]),
     ("settlement_writer", &["FILES_BUCKET"]),
