@@ -154,6 +154,8 @@ routes! {
     CLIENT_LIST = "client-list", "GET" "/api/v1/clients", List, [Admin Operator];
     CLIENT_ROTATE = "client-rotate", "POST" "/api/v1/clients/{client_id}/secret", Command, [Admin Operator];
     CLIENT_UPDATE = "client-update", "PATCH" "/api/v1/clients/{client_id}", Edit, [Admin Operator];
+    DAY_CLOSE_GET = "day-close-get", "GET" "/api/v1/day-closes/{business_day}", Query, [Agent Own, Staff Region, Settlement Operator, Partner Own, Admin Operator];
+    DAY_CLOSE_LIST = "day-close-list", "GET" "/api/v1/day-closes", List, [Agent Own, Staff Region, Settlement Operator, Partner Own, Admin Operator];
     DELIVERY_ASSIGN = "delivery-assign", "POST" "/api/v1/deliveries/{delivery_id}/assign", Command, [Staff Region, Admin Operator];
     DELIVERY_CONFIRM = "delivery-confirm", "POST" "/api/v1/deliveries/{delivery_id}/confirm", Command, [Agent Own];
     DELIVERY_CREATE = "delivery-create", "POST" "/api/v1/deliveries", Command, [Staff Region, Partner Own, Admin Operator];

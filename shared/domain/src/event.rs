@@ -49,6 +49,12 @@ pub enum Happened {
     /// Nobody decided in time.
     #[serde(rename = "approval.expired")]
     ApprovalExpired,
+    /// A business day was closed.
+    #[serde(rename = "day.closed")]
+    DayClosed,
+    /// The report of a closed day is there.
+    #[serde(rename = "day.reported")]
+    DayReported,
     /// A business day was closed for a partner.
     #[serde(rename = "settlement.requested")]
     SettlementRequested,
@@ -113,7 +119,7 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -125,9 +131,11 @@ impl Happened {
         Self::DisbursementCancelled,
         Self::DisbursementReconciled,
         Self::DisbursementExcepted,
-        Self::ApprovalRequested,
         Self::ApprovalDecided,
         Self::ApprovalExpired,
+        Self::ApprovalRequested,
+        Self::DayClosed,
+        Self::DayReported,
         Self::SettlementRequested,
         Self::SettlementSettled,
         Self::ExportRequested,
@@ -168,6 +176,8 @@ impl Happened {
             Self::ApprovalRequested => "approval.requested",
             Self::ApprovalDecided => "approval.decided",
             Self::ApprovalExpired => "approval.expired",
+            Self::DayClosed => "day.closed",
+            Self::DayReported => "day.reported",
             Self::SettlementRequested => "settlement.requested",
             Self::SettlementSettled => "settlement.settled",
             Self::ExportRequested => "export.requested",
@@ -209,8 +219,8 @@ impl Happened {
             | Self::ApprovalRequested
             | Self::ApprovalDecided
             | Self::ApprovalExpired
-            | Self::SettlementSettled
             | Self::StatementMatched
+            | Self::DayReported
             | Self::UserUpdated
             | Self::PasswordSet
             | Self::TotpConfirmed
@@ -223,6 +233,7 @@ impl Happened {
             | Self::ClientCreated
             | Self::ClientUpdated
             | Self::ClientRotated => &[Queue::Activity],
+            Self::DayClosed | Self::SettlementSettled => &[Queue::Activity, Queue::DayClose],
             Self::SettlementRequested => &[Queue::Activity, Queue::Settlement],
             Self::ExportRequested => &[Queue::Activity, Queue::Export],
             Self::StatementReceived => &[Queue::Activity, Queue::Statement],
@@ -236,6 +247,8 @@ impl Happened {
 pub enum Queue {
     /// Counted by `activity-roll-up`.
     Activity,
+    /// Reported by `day-close-build`, in order per operator.
+    DayClose,
     /// Built by `settlement-build`, in order per partner.
     Settlement,
     /// Built by `export-build`.

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod calendar;
 pub mod client;
 pub mod command;
+pub mod day_close;
 pub mod delivery;
 pub mod device;
 pub mod disbursement;

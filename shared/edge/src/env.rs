@@ -5,10 +5,10 @@ use std::{env, fmt, time::SystemTime};
 use aws_config::BehaviorVersion;
 use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
-    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, Deliveries, Devices, Directory,
-    Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions,
-    SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Trust,
-    TrustAnchors, Users,
+    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, DayCloseWriter, DayCloses, Deliveries,
+    Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues,
+    SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle,
+    Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -179,6 +179,20 @@ impl Env {
         Ok(StatementWriter::new(self.table.clone(), self.files()?))
     }
 
+    /// Closed days.
+    #[must_use]
+    pub fn day_closes(&self) -> DayCloses {
+        DayCloses::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Closed days and their reports.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket is not set.
+    pub fn day_close_writer(&self) -> Result<DayCloseWriter, Fatal> {
+        Ok(DayCloseWriter::new(self.table.clone(), self.files()?))
+    }
+
     /// Exports.
     #[must_use]
     pub fn exports(&self) -> Exports {
@@ -216,6 +230,7 @@ impl Env {
     pub fn outbox(&self) -> Result<Outbox, Fatal> {
         let urls = QueueUrls {
             activity: variable("ACTIVITY_QUEUE_URL")?,
+            day_close: variable("DAY_CLOSE_QUEUE_URL")?,
             settlement: variable("SETTLEMENT_QUEUE_URL")?,
             export: variable("EXPORT_QUEUE_URL")?,
             message: variable("MESSAGE_QUEUE_URL")?,

@@ -28,6 +28,7 @@
 //! | records | `{op}#statement_file#{sha256}` | `statement_file` | which statement the file is, for ever |
 //! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
 //! | records | `{op}#calendar` | `calendar` | which business days are closed |
+//! | records | `{op}#day_close#{day}` | `day_close` | a closed day and its report |
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
 //! | records | `{op}#proof` | `proof` | what the latest check of the books found |
 //! | records | `{op}#export#{export}` | `export` | a requested file |
@@ -45,6 +46,7 @@
 //! | worklist | `{op}#agents#{region}` | `{name}#{agent}` | a region's agents |
 //! | worklist | `{op}#users` | `{login}#{user}` | people, by login |
 //! | worklist | `{op}#clients` | `{name}#{client}` | programs, by name |
+//! | worklist | `{op}#day_closes` | `{day}` | closed days |
 //! | worklist | `{op}#settlements` | `{day}#{partner}` | settlements, by day |
 //! | worklist | `{op}#statements` | `{received_at}#{statement}` | bank statements, by arrival |
 //! | worklist | `{op}#statement#{statement}#{status}` | `{line}` | a statement's lines, by how they stand |
@@ -254,6 +256,10 @@ pub(crate) fn calendar(operator: &OperatorName) -> Key {
     Key::new(format!("{operator}#calendar"), "calendar")
 }
 
+pub(crate) fn day_close(operator: &OperatorName, day: Day) -> Key {
+    Key::new(format!("{operator}#day_close#{day}"), "day_close")
+}
+
 pub(crate) fn settlement(operator: &OperatorName, settlement: &SettlementId) -> Key {
     Key::new(format!("{operator}#settlement#{settlement}"), "settlement")
 }
@@ -354,6 +360,10 @@ pub(crate) fn worklist_client(name: &str, client: &ClientId) -> String {
 
 pub(crate) fn owner_of_devices(operator: &OperatorName, agent: &AgentId) -> String {
     format!("{operator}#{agent}#devices")
+}
+
+pub(crate) fn worklist_of_day_closes(operator: &OperatorName) -> String {
+    format!("{operator}#day_closes")
 }
 
 pub(crate) fn worklist_of_settlements(operator: &OperatorName) -> String {

@@ -13,6 +13,8 @@ const MOST_MESSAGES: usize = 10;
 pub struct QueueUrls {
     /// Counted by `activity-roll-up`.
     pub activity: String,
+    /// FIFO, a group an operator: reported by `day-close-build`.
+    pub day_close: String,
     /// FIFO, a group a partner: built by `settlement-build`.
     pub settlement: String,
     /// Built by `export-build`.
@@ -40,6 +42,7 @@ impl Queues {
     fn url(&self, queue: Queue) -> &str {
         match queue {
             Queue::Activity => &self.urls.activity,
+            Queue::DayClose => &self.urls.day_close,
             Queue::Settlement => &self.urls.settlement,
             Queue::Export => &self.urls.export,
             Queue::Message => &self.urls.message,
@@ -84,6 +87,9 @@ fn entry(queue: Queue, index: usize, event: &Event) -> Result<SendMessageBatchRe
         .id(index.to_string())
         .message_body(serde_json::to_string(event).map_err(Failed::fault)?);
     let entry = match queue {
+        Queue::DayClose => {
+            entry.message_group_id(event.operator.as_str()).message_deduplication_id(event.event_id.as_str())
+        }
         Queue::Settlement | Queue::Statement => {
             let group = event.group.as_deref().unwrap_or_default();
             entry

@@ -13,6 +13,7 @@ use crate::{
     answer::{Answer, Page},
     commit::Accepted,
     cursor::{CursorKey, PageRequest},
+    day_closes,
     files::{Files, Upload},
     keys::{self, Key},
     table::{Direction, Item, Lost, Query, Range, Table, between_times},
@@ -99,7 +100,8 @@ impl Settlements {
                 self.table.replace(Item::of(&place, before)?, calendar)?
             }];
             let mut items = Vec::with_capacity(operator.partners.len());
-            let mut events = Vec::with_capacity(operator.partners.len());
+            let mut events = Vec::with_capacity(operator.partners.len().saturating_add(1));
+            events.push(Event::of(command, Happened::DayClosed, &slot.business_day.to_string(), None));
             for partner in &operator.partners {
                 let settlement = slot.settlement(partner, operator.currency);
                 writes.push(self.table.create(item(&operator.operator, &settlement)?, Lost::Moved)?);
@@ -108,6 +110,9 @@ impl Settlements {
                 events.push(event.in_group(partner.as_str()));
                 items.push(settlement);
             }
+            let ids = items.iter().map(|settlement| settlement.settlement_id.clone()).collect();
+            let day_close = day_closes::item(&slot.day_close(before, ids))?;
+            writes.push(self.table.create(day_close, Lost::Moved)?);
             Ok(Accepted {
                 status: 202,
                 subject: slot.business_day.to_string(),

@@ -82,6 +82,11 @@ impl EmbeddedBucket {
         self.state.lock().expect("no test thread panicked inside the bucket")
     }
 
+    /// Puts other bytes under a key, as nobody of the house would.
+    pub fn tamper(&self, key: &str, bytes: Vec<u8>) {
+        self.state().objects.insert(key.to_owned(), bytes);
+    }
+
     /// The bytes under a key.
     #[must_use]
     pub fn object(&self, key: &str) -> Option<Vec<u8>> {

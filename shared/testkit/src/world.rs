@@ -31,10 +31,10 @@ use lambda_http::{Body, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
-    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory,
-    Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs, PublicKey, QueueUrls, Queues,
-    SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle,
-    Tracks, Trust, TrustAnchors, Users,
+    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, DayCloseWriter, DayCloses,
+    Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs,
+    PublicKey, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements,
+    Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -331,6 +331,18 @@ impl World {
         StatementWriter::new(self.tables(), self.files())
     }
 
+    /// Closed days.
+    #[must_use]
+    pub fn day_closes(&self) -> DayCloses {
+        DayCloses::new(self.tables(), self.anchors.cursors.clone())
+    }
+
+    /// Closed days and their reports.
+    #[must_use]
+    pub fn day_close_writer(&self) -> DayCloseWriter {
+        DayCloseWriter::new(self.tables(), self.files())
+    }
+
     /// Exports.
     #[must_use]
     pub fn exports(&self) -> Exports {
@@ -349,12 +361,13 @@ impl World {
         Proofs::new(self.tables())
     }
 
-    /// Events that have not reached their queues, named `activity`, `settlement.fifo`, `export`,
+    /// Events that have not reached their queues, named `activity`, `day-close.fifo`, `settlement.fifo`, `export`,
     /// `message` and `statement.fifo`.
     #[must_use]
     pub fn outbox(&self) -> Outbox {
         let urls = QueueUrls {
             activity: EmbeddedQueues::url("activity"),
+            day_close: EmbeddedQueues::url("day-close.fifo"),
             settlement: EmbeddedQueues::url("settlement.fifo"),
             export: EmbeddedQueues::url("export"),
             message: EmbeddedQueues::url("message"),

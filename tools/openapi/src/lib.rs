@@ -60,6 +60,8 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::CLIENT_LIST, 200, client_list::handle)?;
     document.route(&access::CLIENT_ROTATE, 200, client_rotate::handle)?;
     document.route(&access::CLIENT_UPDATE, 200, client_update::handle)?;
+    document.route(&access::DAY_CLOSE_GET, 200, day_close_get::handle)?;
+    document.route(&access::DAY_CLOSE_LIST, 200, day_close_list::handle)?;
     document.route(&access::DELIVERY_ASSIGN, 200, delivery_assign::handle)?;
     document.route(&access::DELIVERY_CONFIRM, 200, delivery_confirm::handle)?;
     document.route(&access::DELIVERY_CREATE, 201, delivery_create::handle)?;

@@ -3,12 +3,12 @@
 
 use domain::access::{
     ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST, AUDIT_LIST, CLIENT_CREATE,
-    CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE,
-    DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE, DISBURSEMENT_CANCEL, DISBURSEMENT_CREATE,
-    DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET, LOCATION_RECORD, OTP_REQUEST,
-    PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET,
-    SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE,
-    TOTP_CONFIRM, TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE, DAY_CLOSE_GET, DAY_CLOSE_LIST, DELIVERY_ASSIGN,
+    DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE, DISBURSEMENT_CANCEL,
+    DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET,
+    LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE,
+    SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET,
+    STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -197,6 +197,10 @@ async fn every_route_is_measured() {
     let settlement = settlement.text("/items/0/settlement_id").to_owned();
     let request = bfil.asks(&SETTLEMENT_GET).path("settlement_id", &settlement);
     rows.push(("`settlement-get`".to_owned(), measured(&world, &SETTLEMENT_GET, &request).await));
+    let request = desk.asks(&DAY_CLOSE_GET).path("business_day", TODAY);
+    rows.push(("`day-close-get`, not reported yet".to_owned(), measured(&world, &DAY_CLOSE_GET, &request).await));
+    let request = desk.asks(&DAY_CLOSE_LIST);
+    rows.push(("`day-close-list`, one day".to_owned(), measured(&world, &DAY_CLOSE_LIST, &request).await));
     let export = call(&world, &EXPORT_CREATE, &command(desk, &EXPORT_CREATE, "k8", &export)).await;
     let request = desk.asks(&EXPORT_GET).path("export_id", export.text("/export_id"));
     rows.push(("`export-get`".to_owned(), measured(&world, &EXPORT_GET, &request).await));
@@ -210,7 +214,8 @@ async fn every_route_is_measured() {
     rows.push(("`statement-get`".to_owned(), measured(&world, &STATEMENT_GET, &request).await));
     let request = pennco.settlement.asks(&STATEMENT_LIST);
     rows.push(("`statement-list`, one statement".to_owned(), measured(&world, &STATEMENT_LIST, &request).await));
-    seen.extend(["settlement-get", "export-get", "proof-get", "statement-get", "statement-list"]);
+    seen.extend(["day-close-get", "day-close-list", "settlement-get", "export-get", "proof-get"]);
+    seen.extend(["statement-get", "statement-list"]);
     for route in ROUTES {
         assert!(seen.contains(&route.function), "{} is not measured", route.function);
     }
@@ -352,6 +357,15 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     world.table.reset_calls();
     settlement_close::handle(&world.settlements(), tick.clone()).await.unwrap();
     rows.push(("`settlement-close`, one of two operators due".to_owned(), world.table.calls()));
+    assert!(build_settlements(world).await.is_empty());
+    relay(world).await;
+    let messages = waiting(world, "day-close.fifo");
+    let reporting = world.day_close_writer();
+    world.table.reset_calls();
+    let failed =
+        work_off("day-close.fifo", &messages[..1], async |m| day_close_build::handle(&reporting, m).await).await;
+    assert!(failed.is_empty());
+    rows.push(("`day-close-build`, seven accounts".to_owned(), world.table.calls()));
     let tick = edge::schedule::Tick { at: world.now().plus_seconds(86_400), ..tick };
     world.table.reset_calls();
     approval_expire::handle(&world.approvals(), tick).await.unwrap();

@@ -23,6 +23,10 @@ async fn dispatch(world: &World, route: &'static Route, request: &RestRequest) -
         "client-list" => world.send(route, client_list::handle, &world.clients(), request).await,
         "client-rotate" => world.send(route, client_rotate::handle, &world.client_secrets(), request).await,
         "client-update" => world.send(route, client_update::handle, &world.clients(), request).await,
+        "day-close-get" => {
+            world.send(route, day_close_get::handle, &(world.day_closes(), world.files()), request).await
+        }
+        "day-close-list" => world.send(route, day_close_list::handle, &world.day_closes(), request).await,
         "delivery-assign" => world.send(route, delivery_assign::handle, &world.deliveries(), request).await,
         "delivery-confirm" => world.send(route, delivery_confirm::handle, &world.deliveries(), request).await,
         "delivery-create" => world.send(route, delivery_create::handle, &world.deliveries(), request).await,

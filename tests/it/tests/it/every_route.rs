@@ -22,6 +22,7 @@ use crate::{
 const NOTHING_THERE: [(&str, &str); 9] = [
     ("agent_id", "agt_01kagwtb0084nrm0ppw3zy9t20"),
     ("approval_id", "apr_01kagwtb0084nrm0ppw3zy9t20"),
+    ("business_day", "2020-01-01"),
     ("client_id", "cli_01kagwtb0084nrm0ppw3zy9t20"),
     ("delivery_id", "dlv_01kagwtb0084nrm0ppw3zy9t20"),
     ("device_id", "dev_01kagwtb0084nrm0ppw3zy9t20"),
@@ -244,6 +245,7 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
             "account_id" => hand.clone(),
             "agent_id" => vishi.agents[0].subject().to_owned(),
             "approval_id" => approval.clone(),
+            "business_day" => "2026-11-20".to_owned(),
             "client_id" => program.split('@').next().unwrap().to_owned(),
             "delivery_id" => delivery.clone(),
             "device_id" => phone.text("/device_id").to_owned(),

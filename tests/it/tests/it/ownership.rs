@@ -32,6 +32,7 @@ struct Things {
     agents: Vec<Thing>,
     approvals: Vec<Thing>,
     clients: Vec<Thing>,
+    days: Vec<Thing>,
     deliveries: Vec<Thing>,
     devices: Vec<Thing>,
     disbursements: Vec<Thing>,
@@ -46,6 +47,7 @@ impl Things {
             "account_id" => &self.accounts,
             "agent_id" => &self.agents,
             "approval_id" => &self.approvals,
+            "business_day" => &self.days,
             "client_id" => &self.clients,
             "delivery_id" => &self.deliveries,
             "device_id" => &self.devices,
@@ -94,8 +96,8 @@ async fn export_of(world: &World, person: &Person) -> String {
     call(world, &EXPORT_CREATE, &request).await.text("/export_id").to_owned()
 }
 
-async fn settlements_of(world: &World, office: &Office) -> Reply {
-    let closed = close_day(world, &office.settlement, "close", "2026-11-20").await;
+async fn settlements_of(world: &World, office: &Office, day: &str) -> Reply {
+    let closed = close_day(world, &office.settlement, "close", day).await;
     assert_eq!(closed.status, 202, "{closed:?}");
     closed
 }
@@ -146,7 +148,10 @@ async fn everything(world: &World) -> Things {
         foreign(&waiting_for_approval(world, &vishi.partners[0], "A-3", 10_000_000).await),
     ];
     let agents = vec![thing(north, here, &[north]), thing(south, there, &[south]), foreign(vishi.agents[0].subject())];
-    let (ours, theirs) = (settlements_of(world, pennco).await, settlements_of(world, vishi).await);
+    let ours = settlements_of(world, pennco, "2026-11-20").await;
+    let theirs = settlements_of(world, vishi, "2026-11-19").await;
+    // Everybody knows of a closed day; what they see of it is theirs.
+    let days = vec![thing("2026-11-20", here, &[north, "bfil"]), foreign("2026-11-19")];
     assert!(build_settlements(world).await.is_empty());
     let settlements = ours
         .items()
@@ -170,7 +175,19 @@ async fn everything(world: &World) -> Things {
         thing(pennco.settlement.subject(), None, &[pennco.settlement.subject()]),
         foreign(vishi.settlement.subject()),
     ];
-    Things { accounts, agents, approvals, clients, deliveries, devices, disbursements, exports, settlements, users }
+    Things {
+        accounts,
+        agents,
+        approvals,
+        clients,
+        days,
+        deliveries,
+        devices,
+        disbursements,
+        exports,
+        settlements,
+        users,
+    }
 }
 
 #[tokio::test]

@@ -239,6 +239,14 @@ pub(crate) async fn work_off(
     response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
 }
 
+/// Relays every commit and reports every day that waits; the ids of messages that failed.
+pub(crate) async fn report_days(world: &World) -> Vec<String> {
+    relay(world).await;
+    let writer = world.day_close_writer();
+    let waiting = waiting(world, "day-close.fifo");
+    work_off("day-close.fifo", &waiting, async |message| day_close_build::handle(&writer, message).await).await
+}
+
 /// Relays every commit and builds every settlement that waits.
 pub(crate) async fn build_settlements(world: &World) -> Vec<String> {
     relay(world).await;

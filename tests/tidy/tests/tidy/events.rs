@@ -155,6 +155,7 @@ fn every_message_comes_from_the_functions_queue_with_what_its_job_takes() {
         let body = message["body"].as_str().unwrap_or_default();
         let worked = match function.as_str() {
             "activity-roll-up" => Some(Queue::Activity),
+            "day-close-build" => Some(Queue::DayClose),
             "export-build" => Some(Queue::Export),
             "message-send" => Some(Queue::Message),
             "settlement-build" => Some(Queue::Settlement),

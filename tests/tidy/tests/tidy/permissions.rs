@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 78] = [
+const USES: [(&str, &str); 83] = [
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
@@ -41,6 +41,12 @@ const USES: [(&str, &str); 78] = [
         "Credentials::open_console",
         "Records:GetItem Records:PutItem Records:UpdateItem PepperSecret:GetSecretValue SigningSecret:GetSecretValue",
     ),
+    (
+        "DayCloseWriter::build",
+        "Records:GetItem Records:PutItem RecordsWorklist:Query Ledger:Query FilesDayCloses:GetObject FilesDayCloses:PutObject FilesDayCloses:AbortMultipartUpload",
+    ),
+    ("DayCloses::get", "Records:GetItem"),
+    ("DayCloses::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Deliveries::agent_regions", "Records:GetItem"),
     ("Deliveries::assign", "Records:PutItem"),
     ("Deliveries::conclude", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
@@ -65,9 +71,11 @@ const USES: [(&str, &str); 78] = [
     ("Exports::create", "Records:PutItem"),
     ("Exports::get", "Records:GetItem"),
     ("Exports::operator", "Records:GetItem"),
+    ("Files::linked_day_close", "FilesDayCloses:GetObject"),
     ("Files::linked_export", "FilesExports:GetObject"),
     ("Files::linked_settlement", "FilesSettlements:GetObject"),
     ("Files::linked_statement", "FilesStatements:GetObject"),
+    ("Files::report", "FilesDayCloses:GetObject"),
     (
         "KeyRotation::rotate",
         "Records:PutItem Records:Query Records:UpdateItem SigningSecret:GetSecretValue SigningSecret:PutSecretValue",
@@ -128,22 +136,31 @@ const NUMBERS: &str = "Numbers";
 /// At its start every function asks for the public keys.
 const BOOT: &str = "Records:Query";
 /// The queues that events go to.
-const QUEUES: [&str; 5] = ["ActivityQueue", "ExportQueue", "MessageQueue", "SettlementQueue", "StatementQueue"];
+const QUEUES: [&str; 6] =
+    ["ActivityQueue", "DayCloseQueue", "ExportQueue", "MessageQueue", "SettlementQueue", "StatementQueue"];
 /// What counts a caller, or an address before anybody is known.
 const COUNT: &str = "Records:UpdateItem";
 
 /// Variables that each capability reads beyond what Globals set.
-const VARIABLES: [(&str, &[&str]); 12] = [
+const VARIABLES: [(&str, &[&str]); 13] = [
     ("authorizer", &["AUDIENCE", "ISSUER"]),
     ("client_secrets", &["PEPPER_SECRET"]),
     ("credentials", &["AUDIENCE", "ISSUER", "PEPPER_SECRET", "SIGNING_SECRET"]),
+    ("day_close_writer", &["FILES_BUCKET"]),
     ("export_writer", &["FILES_BUCKET"]),
     ("files", &["FILES_BUCKET"]),
     ("key_rotation", &["AUDIENCE", "ISSUER", "SIGNING_SECRET"]),
     ("messages", &["MAIL_SENDER", "PEPPER_SECRET"]),
     (
         "outbox",
-        &["ACTIVITY_QUEUE_URL", "EXPORT_QUEUE_URL", "MESSAGE_QUEUE_URL", "SETTLEMENT_QUEUE_URL", "STATEMENT_QUEUE_URL"],
+        &[
+            "ACTIVITY_QUEUE_URL",
+            "DAY_CLOSE_QUEUE_URL",
+            "EXPORT_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
+            "SETTLEMENT_QUEUE_URL",
+            "STATEMENT_QUEUE_URL",
+        ],
     ),
     ("parking", &["POISON_QUEUE_URL"]),
     ("second_factors", &["PEPPER_SECRET"]),
