@@ -229,6 +229,7 @@ mod tests {
             currency: Currency::Inr,
             regions: vec![],
             partners: vec!["bfil".parse().unwrap()],
+            payout_rails: std::collections::BTreeMap::new(),
             business_calendar: crate::calendar::BusinessCalendar::default(),
         }
     }

@@ -34,6 +34,24 @@ pub enum Happened {
     /// A settlement is booked and its file lies ready.
     #[serde(rename = "settlement.settled")]
     SettlementSettled,
+    /// A partner shall be paid for a settlement.
+    #[serde(rename = "payout.instructed")]
+    PayoutInstructed,
+    /// A rail has a payout.
+    #[serde(rename = "payout.sent")]
+    PayoutSent,
+    /// Nobody can say what became of a payout.
+    #[serde(rename = "payout.unknown")]
+    PayoutUnknown,
+    /// A payout has arrived.
+    #[serde(rename = "payout.paid")]
+    PayoutPaid,
+    /// A payout failed: no money went.
+    #[serde(rename = "payout.failed")]
+    PayoutFailed,
+    /// A payout is behind its deadline by another step.
+    #[serde(rename = "payout.overdue")]
+    PayoutOverdue,
     /// Somebody asked for a file.
     #[serde(rename = "export.requested")]
     ExportRequested,
@@ -86,7 +104,7 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 31] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -96,6 +114,12 @@ impl Happened {
         Self::DisbursementExcepted,
         Self::SettlementRequested,
         Self::SettlementSettled,
+        Self::PayoutInstructed,
+        Self::PayoutSent,
+        Self::PayoutUnknown,
+        Self::PayoutPaid,
+        Self::PayoutFailed,
+        Self::PayoutOverdue,
         Self::ExportRequested,
         Self::UserCreated,
         Self::UserUpdated,
@@ -127,6 +151,12 @@ impl Happened {
             Self::DisbursementExcepted => "disbursement.excepted",
             Self::SettlementRequested => "settlement.requested",
             Self::SettlementSettled => "settlement.settled",
+            Self::PayoutInstructed => "payout.instructed",
+            Self::PayoutSent => "payout.sent",
+            Self::PayoutUnknown => "payout.unknown",
+            Self::PayoutPaid => "payout.paid",
+            Self::PayoutFailed => "payout.failed",
+            Self::PayoutOverdue => "payout.overdue",
             Self::ExportRequested => "export.requested",
             Self::UserCreated => "user.created",
             Self::UserUpdated => "user.updated",
@@ -158,6 +188,12 @@ impl Happened {
             | Self::DisbursementReconciled
             | Self::DisbursementExcepted
             | Self::SettlementSettled
+            | Self::PayoutInstructed
+            | Self::PayoutSent
+            | Self::PayoutUnknown
+            | Self::PayoutPaid
+            | Self::PayoutFailed
+            | Self::PayoutOverdue
             | Self::UserUpdated
             | Self::PasswordSet
             | Self::TotpConfirmed

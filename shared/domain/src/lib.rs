@@ -20,6 +20,7 @@ pub mod matching;
 pub mod message;
 pub mod money;
 pub mod operator;
+pub mod payout;
 pub mod problem;
 pub mod proof;
 pub mod refusal;
@@ -30,6 +31,7 @@ pub mod statement;
 pub mod throttle;
 pub mod time;
 pub mod track;
+pub mod turn_around;
 pub mod user;
 
 pub use access::{Caller, Role, Route};
@@ -39,7 +41,7 @@ pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
     AgentId, BatchId, ChallengeId, ClientId, DeliveryId, DeviceId, DisbursementId, EventId, ExportId, OperatorName,
-    PartnerName, RegionName, SessionId, SettlementId, TransferId, UserId,
+    PartnerName, PayoutId, RegionName, SessionId, SettlementId, TransferId, UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

@@ -6,7 +6,7 @@ use aws_config::BehaviorVersion;
 use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
     Accounts, Activities, Agents, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements, ExportWriter,
-    Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter,
+    Exports, Files, Messages, Outbox, Payouts, Proofs, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter,
     Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
@@ -142,6 +142,12 @@ impl Env {
     /// [`Fatal`] when the bucket is not set.
     pub fn settlement_writer(&self) -> Result<SettlementWriter, Fatal> {
         Ok(SettlementWriter::new(self.table.clone(), self.files()?))
+    }
+
+    /// Payouts.
+    #[must_use]
+    pub fn payouts(&self) -> Payouts {
+        Payouts::new(self.table.clone(), self.anchors.cursors.clone())
     }
 
     /// Exports.

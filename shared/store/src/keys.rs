@@ -24,6 +24,7 @@
 //! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
 //! | records | `{op}#calendar` | `calendar` | which business days are closed |
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
+//! | records | `{op}#payout#{payout}` | `payout` | what a partner is paid for a settlement |
 //! | records | `{op}#proof` | `proof` | what the latest check of the books found |
 //! | records | `{op}#export#{export}` | `export` | a requested file |
 //! | records | `{op}#activity#{day}` | `{hour}#{region}` | how much happened |
@@ -40,14 +41,16 @@
 //! | worklist | `{op}#users` | `{login}#{user}` | people, by login |
 //! | worklist | `{op}#clients` | `{name}#{client}` | programs, by name |
 //! | worklist | `{op}#settlements` | `{day}#{partner}` | settlements, by day |
+//! | worklist | `{op}#payouts#{open or closed}` | `{day}#{payout}` | payouts that may turn out either way; the others |
 //! | worklist | `{op}#outbox` | `{at}` | commits whose events are not relayed yet |
 //! | owner | `{op}#{agent}#{due}` | `{delivery}` | an agent's day |
 //! | owner | `{op}#{agent}#devices` | `{device}` | an agent's phones |
 //! | owner | `{op}#{partner}#settlements` | `{day}` | a partner's settlements |
+//! | owner | `{op}#{partner}#payouts` | `{day}#{payout}` | a partner's payouts |
 
 use domain::{
     AgentId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId, ExportId,
-    OperatorName, PartnerName, RegionName, SessionId, SettlementId, Timestamp, TransferId, UserId,
+    OperatorName, PartnerName, PayoutId, RegionName, SessionId, SettlementId, Timestamp, TransferId, UserId,
     delivery::DeliveryKind, id::Sha256Hex, ledger::Account,
 };
 
@@ -188,6 +191,10 @@ pub(crate) fn settlement(operator: &OperatorName, settlement: &SettlementId) -> 
     Key::new(format!("{operator}#settlement#{settlement}"), "settlement")
 }
 
+pub(crate) fn payout(operator: &OperatorName, payout: &PayoutId) -> Key {
+    Key::new(format!("{operator}#payout#{payout}"), "payout")
+}
+
 pub(crate) fn export(operator: &OperatorName, export: &ExportId) -> Key {
     Key::new(format!("{operator}#export#{export}"), "export")
 }
@@ -282,6 +289,15 @@ pub(crate) fn worklist_settlement(day: Day, partner: &PartnerName) -> String {
     format!("{day}#{partner}")
 }
 
+pub(crate) fn worklist_of_payouts(operator: &OperatorName, is_open: bool) -> String {
+    format!("{operator}#payouts#{}", if is_open { "open" } else { "closed" })
+}
+
+/// Where a payout stands in both of its lists.
+pub(crate) fn payout_of_day(day: Day, payout: &PayoutId) -> String {
+    format!("{day}#{payout}")
+}
+
 pub(crate) fn outbox(operator: &OperatorName) -> String {
     format!("{operator}#outbox")
 }
@@ -297,4 +313,8 @@ pub(crate) fn owner_agent_day(operator: &OperatorName, agent: &AgentId, due: Day
 
 pub(crate) fn owner_of_settlements(operator: &OperatorName, partner: &PartnerName) -> String {
     format!("{operator}#{partner}#settlements")
+}
+
+pub(crate) fn owner_of_payouts(operator: &OperatorName, partner: &PartnerName) -> String {
+    format!("{operator}#{partner}#payouts")
 }

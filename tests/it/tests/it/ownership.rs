@@ -35,6 +35,7 @@ struct Things {
     devices: Vec<Thing>,
     disbursements: Vec<Thing>,
     exports: Vec<Thing>,
+    payouts: Vec<Thing>,
     settlements: Vec<Thing>,
     users: Vec<Thing>,
 }
@@ -49,6 +50,7 @@ impl Things {
             "device_id" => &self.devices,
             "disbursement_id" => &self.disbursements,
             "export_id" => &self.exports,
+            "payout_id" => &self.payouts,
             "settlement_id" => &self.settlements,
             "user_id" => &self.users,
             other => panic!("no things of the name {other}"),
@@ -156,11 +158,15 @@ async fn everything(world: &World) -> Things {
         thing(&id(&program(world, pennco, &["settlement:read"]).await), None, &[]),
         foreign(&id(&program(world, vishi, &["settlement:read"]).await)),
     ];
+    let payouts = vec![
+        thing(&crate::payout_get::instructed(world, pennco, 700).await, None, &["bfil"]),
+        foreign(&crate::payout_get::instructed(world, vishi, 700).await),
+    ];
     let users = vec![
         thing(pennco.settlement.subject(), None, &[pennco.settlement.subject()]),
         foreign(vishi.settlement.subject()),
     ];
-    Things { accounts, agents, clients, deliveries, devices, disbursements, exports, settlements, users }
+    Things { accounts, agents, clients, deliveries, devices, disbursements, exports, payouts, settlements, users }
 }
 
 #[tokio::test]
