@@ -236,7 +236,7 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
     let hand = format!("agent_cash.{}", vishi.agents[0].subject());
     let phone = phone_login(&world, vishi, &Phone::new(1)).await;
     let (program, _) = program(&world, vishi, &["settlement:read"]).await;
-    let payout = crate::payout_get::instructed(&world, vishi, 5).await;
+    let payout = crate::payout_get::instructed(&world, vishi, 200_000).await;
     let theirs = |name: &str| -> String {
         match name {
             "account_id" => hand.clone(),
