@@ -120,7 +120,7 @@ async fn of_sixteen_that_report_at_once_one_does() {
     let world = Arc::new(World::new().await);
     let id = instructed(&world, &world.pennco, 150_000).await;
     let desk = &world.pennco.settlement;
-    let body = |n: usize| if n % 2 == 0 { failed() } else { paid(&format!("AXISN5202611210{n:02}")) };
+    let body = |n: usize| if n.is_multiple_of(2) { failed() } else { paid(&format!("AXISN5202611210{n:02}")) };
     let requests = (0..16).map(|n| news(desk, &id, &format!("k{n}"), 1, &body(n))).collect();
     let mut said: BTreeMap<(u16, String), u32> = BTreeMap::new();
     for reply in all_at_once(&world, &PAYOUT_UPDATE, requests).await {
