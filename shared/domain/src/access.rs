@@ -169,11 +169,16 @@ routes! {
     DISBURSEMENT_RECONCILE = "disbursement-reconcile", "POST" "/api/v1/disbursements/{disbursement_id}/reconcile", Command, [Settlement Operator];
     EXPORT_CREATE = "export-create", "POST" "/api/v1/exports", Command, [Staff Region, Settlement Operator, Admin Operator];
     EXPORT_GET = "export-get", "GET" "/api/v1/exports/{export_id}", Query, [Staff Own, Settlement Operator, Admin Operator];
+    EXPOSURE_GET = "exposure-get", "GET" "/api/v1/payouts/exposure", Query, [Settlement Operator, Admin Operator];
     JWKS_GET = "jwks-get", "GET" "/.well-known/jwks.json", Public, [];
     LOCATION_RECORD = "location-record", "POST" "/api/v1/agents/{agent_id}/location", NaturalCommand, [Agent Own];
     OTP_REQUEST = "otp-request", "POST" "/api/v1/auth/otp", Public, [];
     PASSWORD_RESET = "password-reset", "POST" "/api/v1/auth/password/reset", Public, [];
     PASSWORD_SET = "password-set", "POST" "/api/v1/auth/password", Public, [];
+    PAYOUT_CREATE = "payout-create", "POST" "/api/v1/payouts", Command, [Settlement Operator];
+    PAYOUT_GET = "payout-get", "GET" "/api/v1/payouts/{payout_id}", Query, [Settlement Operator, Partner Own, Admin Operator];
+    PAYOUT_LIST = "payout-list", "GET" "/api/v1/payouts", List, [Settlement Operator, Partner Own, Admin Operator];
+    PAYOUT_UPDATE = "payout-update", "PATCH" "/api/v1/payouts/{payout_id}", Edit, [Settlement Operator];
     PROOF_GET = "proof-get", "GET" "/api/v1/proof", Query, [Staff Operator, Settlement Operator, Admin Operator];
     SESSION_CREATE = "session-create", "POST" "/api/v1/auth/session", Public, [];
     SESSION_DELETE = "session-delete", "DELETE" "/api/v1/auth/session", NaturalCommand, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];

@@ -233,6 +233,7 @@ mod tests {
             currency: Currency::Inr,
             regions: vec![],
             partners: vec!["bfil".parse().unwrap()],
+            payout_rails: std::collections::BTreeMap::new(),
             business_calendar: crate::calendar::BusinessCalendar::default(),
             approvals: vec![],
         }

@@ -862,7 +862,9 @@ mod tests {
                 TransferKind::Collection | TransferKind::Adjustment => (control, hand),
                 TransferKind::Disbursement => (hand, control),
                 TransferKind::Deposit => (hand, Account::Vault(operator())),
-                TransferKind::Settlement | TransferKind::Reversal => (control, Account::PartnerSettlement(partner.clone())),
+                TransferKind::Settlement | TransferKind::Reversal => {
+                    (control, Account::PartnerSettlement(partner.clone()))
+                }
             };
             let amount = Money::new(*amount_minor, Currency::Inr);
             let id = TransferId::mint(at, &[&index.to_be_bytes()]);

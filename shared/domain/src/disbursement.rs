@@ -208,7 +208,7 @@ pub struct BankLine {
 }
 
 #[expect(clippy::ptr_arg, reason = "garde hands over the field's own type")]
-fn is_utr<C>(reference: &String, _: &C) -> garde::Result {
+pub(crate) fn is_utr<C>(reference: &String, _: &C) -> garde::Result {
     if (12..=22).contains(&reference.len()) && reference.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(())
     } else {

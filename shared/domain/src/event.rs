@@ -61,6 +61,24 @@ pub enum Happened {
     /// A settlement is booked and its file lies ready.
     #[serde(rename = "settlement.settled")]
     SettlementSettled,
+    /// A partner shall be paid for a settlement.
+    #[serde(rename = "payout.instructed")]
+    PayoutInstructed,
+    /// A rail has a payout.
+    #[serde(rename = "payout.sent")]
+    PayoutSent,
+    /// Nobody can say what became of a payout.
+    #[serde(rename = "payout.unknown")]
+    PayoutUnknown,
+    /// A payout has arrived.
+    #[serde(rename = "payout.paid")]
+    PayoutPaid,
+    /// A payout failed: no money went.
+    #[serde(rename = "payout.failed")]
+    PayoutFailed,
+    /// A payout is behind its deadline by another step.
+    #[serde(rename = "payout.overdue")]
+    PayoutOverdue,
     /// Somebody asked for a file.
     #[serde(rename = "export.requested")]
     ExportRequested,
@@ -119,7 +137,7 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 42] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -138,6 +156,12 @@ impl Happened {
         Self::DayReported,
         Self::SettlementRequested,
         Self::SettlementSettled,
+        Self::PayoutInstructed,
+        Self::PayoutSent,
+        Self::PayoutUnknown,
+        Self::PayoutPaid,
+        Self::PayoutFailed,
+        Self::PayoutOverdue,
         Self::ExportRequested,
         Self::StatementReceived,
         Self::StatementMatched,
@@ -180,6 +204,12 @@ impl Happened {
             Self::DayReported => "day.reported",
             Self::SettlementRequested => "settlement.requested",
             Self::SettlementSettled => "settlement.settled",
+            Self::PayoutInstructed => "payout.instructed",
+            Self::PayoutSent => "payout.sent",
+            Self::PayoutUnknown => "payout.unknown",
+            Self::PayoutPaid => "payout.paid",
+            Self::PayoutFailed => "payout.failed",
+            Self::PayoutOverdue => "payout.overdue",
             Self::ExportRequested => "export.requested",
             Self::StatementReceived => "statement.received",
             Self::StatementMatched => "statement.matched",
@@ -221,6 +251,12 @@ impl Happened {
             | Self::ApprovalExpired
             | Self::StatementMatched
             | Self::DayReported
+            | Self::PayoutInstructed
+            | Self::PayoutSent
+            | Self::PayoutUnknown
+            | Self::PayoutPaid
+            | Self::PayoutFailed
+            | Self::PayoutOverdue
             | Self::UserUpdated
             | Self::PasswordSet
             | Self::TotpConfirmed

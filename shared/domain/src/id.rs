@@ -168,6 +168,11 @@ id_type!(
     "exp"
 );
 id_type!(
+    /// What an operator pays a partner for a settlement.
+    PayoutId,
+    "pay"
+);
+id_type!(
     /// One login, and all tokens that come from it.
     SessionId,
     "ses"

@@ -23,6 +23,7 @@ pub mod matching;
 pub mod message;
 pub mod money;
 pub mod operator;
+pub mod payout;
 pub mod problem;
 pub mod proof;
 pub mod reconciliation;
@@ -34,6 +35,7 @@ pub mod statement;
 pub mod throttle;
 pub mod time;
 pub mod track;
+pub mod turn_around;
 pub mod user;
 
 pub use access::{Caller, Role, Route};
@@ -43,7 +45,8 @@ pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
     AgentId, ApprovalId, BatchId, ChallengeId, ClientId, CommitId, DeliveryId, DeviceId, DisbursementId, EventId,
-    ExportId, OperatorName, PartnerName, RegionName, SessionId, SettlementId, StatementId, TransferId, UserId,
+    ExportId, OperatorName, PartnerName, PayoutId, RegionName, SessionId, SettlementId, StatementId, TransferId,
+    UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

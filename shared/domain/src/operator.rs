@@ -1,5 +1,7 @@
 //! An operator: where it works, for whom, in which zone and currency.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,6 +11,8 @@ use crate::{
     calendar::{BusinessCalendar, BusinessDays},
     delivery::NewDelivery,
     disbursement::{Instruction, NewDisbursement},
+    payout::Clock,
+    turn_around::{Rail, TurnArounds},
 };
 
 /// A delivery company that runs on Milepost: the tenant.
@@ -30,6 +34,9 @@ pub struct Operator {
     /// What nobody does alone; what no rule asks approval for is approved at once.
     #[serde(default)]
     pub approvals: Vec<ApprovalRule>,
+    /// Which way each partner is paid; IMPS where it says nothing.
+    #[serde(default)]
+    pub payout_rails: BTreeMap<PartnerName, Rail>,
 }
 
 /// A partner's instruction as it is taken.
@@ -111,5 +118,19 @@ impl Operator {
     #[must_use]
     pub fn business_days(&self) -> BusinessDays {
         BusinessDays::new(self.business_calendar.clone(), self.time_zone())
+    }
+
+    /// What the clocks of its payouts run by.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the rules of this release cannot be read.
+    pub fn clock(&self) -> Result<Clock, Failed> {
+        Ok(Clock { days: self.business_days(), rules: TurnArounds::shipped()? })
+    }
+
+    /// Which way a partner is paid.
+    #[must_use]
+    pub fn rail(&self, partner: &PartnerName) -> Rail {
+        self.payout_rails.get(partner).copied().unwrap_or_default()
     }
 }

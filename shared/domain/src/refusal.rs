@@ -56,6 +56,17 @@ pub enum Refusal {
         /// The business day that follows.
         next_business_day: String,
     },
+    /// There is nothing to pay out.
+    #[error("the operator owes nothing for this settlement, or it is not settled yet")]
+    NothingOwed,
+    /// A payout may still arrive, or has.
+    #[error("{existing_id} is {payout_status}; another one is made only when it is known that no money went")]
+    PayoutOutstanding {
+        /// Which payout.
+        existing_id: String,
+        /// What is known of it.
+        payout_status: String,
+    },
     /// A disbursement pays exactly what was instructed.
     #[error("a disbursement hands over exactly the instructed amount, {expected_minor} {currency} minor units")]
     AmountDiffers {
@@ -150,6 +161,8 @@ impl Refusal {
             Self::BusinessDayClosed { .. } => "business_day_closed",
             Self::BusinessDayOpen { .. } => "business_day_open",
             Self::NotABusinessDay { .. } => "not_a_business_day",
+            Self::NothingOwed => "nothing_owed",
+            Self::PayoutOutstanding { .. } => "payout_outstanding",
             Self::AmountDiffers { .. } => "amount_differs",
             Self::AmountExceedsDue { .. } => "amount_exceeds_due",
             Self::OwnRights => "own_rights",
@@ -178,6 +191,8 @@ impl Refusal {
             | Self::BusinessDayClosed { .. }
             | Self::BusinessDayOpen { .. }
             | Self::NotABusinessDay { .. }
+            | Self::NothingOwed
+            | Self::PayoutOutstanding { .. }
             | Self::OwnRights
             | Self::LastAdmin
             | Self::LoginTaken

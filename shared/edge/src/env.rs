@@ -6,9 +6,9 @@ use aws_config::BehaviorVersion;
 use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, DayCloseWriter, DayCloses, Deliveries,
-    Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues,
-    SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle,
-    Tracks, Trust, TrustAnchors, Users,
+    Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Payouts, Proofs, QueueUrls,
+    Queues, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames,
+    Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -191,6 +191,12 @@ impl Env {
     /// [`Fatal`] when the bucket is not set.
     pub fn day_close_writer(&self) -> Result<DayCloseWriter, Fatal> {
         Ok(DayCloseWriter::new(self.table.clone(), self.files()?))
+    }
+
+    /// Payouts.
+    #[must_use]
+    pub fn payouts(&self) -> Payouts {
+        Payouts::new(self.table.clone(), self.anchors.cursors.clone())
     }
 
     /// Exports.

@@ -30,6 +30,7 @@
 //! | records | `{op}#calendar` | `calendar` | which business days are closed |
 //! | records | `{op}#day_close#{day}` | `day_close` | a closed day and its report |
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
+//! | records | `{op}#payout#{payout}` | `payout` | what a partner is paid for a settlement |
 //! | records | `{op}#proof` | `proof` | what the latest check of the books found |
 //! | records | `{op}#export#{export}` | `export` | a requested file |
 //! | records | `{op}#activity#{day}` | `{hour}#{region}` | how much happened |
@@ -48,6 +49,7 @@
 //! | worklist | `{op}#clients` | `{name}#{client}` | programs, by name |
 //! | worklist | `{op}#day_closes` | `{day}` | closed days |
 //! | worklist | `{op}#settlements` | `{day}#{partner}` | settlements, by day |
+//! | worklist | `{op}#payouts#{open or closed}` | `{day}#{payout}` | payouts that may turn out either way; the others |
 //! | worklist | `{op}#statements` | `{received_at}#{statement}` | bank statements, by arrival |
 //! | worklist | `{op}#statement#{statement}#{status}` | `{line}` | a statement's lines, by how they stand |
 //! | worklist | `{op}#outbox` | `{at}` | commits whose events are not relayed yet |
@@ -57,11 +59,12 @@
 //! | owner | `{op}#{partner}#settlements` | `{day}` | a partner's settlements |
 //! | owner | `{op}#commits#{day}` | `{commit}` | commits, by the UTC day and in the order they were written |
 //! | owner | `{op}#unmatched_lines` | `{value_date}#{statement}#{line}` | bank lines that settle nothing, oldest first |
+//! | owner | `{op}#{partner}#payouts` | `{day}#{payout}` | a partner's payouts |
 
 use domain::{
     AgentId, ApprovalId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId,
-    ExportId, OperatorName, PartnerName, RegionName, SessionId, SettlementId, StatementId, Timestamp, TransferId,
-    UserId, delivery::DeliveryKind, id::Sha256Hex, ledger::Account, reconciliation::LineName,
+    ExportId, OperatorName, PartnerName, PayoutId, RegionName, SessionId, SettlementId, StatementId, Timestamp,
+    TransferId, UserId, delivery::DeliveryKind, id::Sha256Hex, ledger::Account, reconciliation::LineName,
 };
 
 /// Where an item lies.
@@ -264,6 +267,10 @@ pub(crate) fn settlement(operator: &OperatorName, settlement: &SettlementId) -> 
     Key::new(format!("{operator}#settlement#{settlement}"), "settlement")
 }
 
+pub(crate) fn payout(operator: &OperatorName, payout: &PayoutId) -> Key {
+    Key::new(format!("{operator}#payout#{payout}"), "payout")
+}
+
 pub(crate) fn export(operator: &OperatorName, export: &ExportId) -> Key {
     Key::new(format!("{operator}#export#{export}"), "export")
 }
@@ -374,6 +381,15 @@ pub(crate) fn worklist_settlement(day: Day, partner: &PartnerName) -> String {
     format!("{day}#{partner}")
 }
 
+pub(crate) fn worklist_of_payouts(operator: &OperatorName, is_open: bool) -> String {
+    format!("{operator}#payouts#{}", if is_open { "open" } else { "closed" })
+}
+
+/// Where a payout stands in both of its lists.
+pub(crate) fn payout_of_day(day: Day, payout: &PayoutId) -> String {
+    format!("{day}#{payout}")
+}
+
 pub(crate) fn outbox(operator: &OperatorName) -> String {
     format!("{operator}#outbox")
 }
@@ -404,4 +420,8 @@ pub(crate) fn owner_agent_day(operator: &OperatorName, agent: &AgentId, due: Day
 
 pub(crate) fn owner_of_settlements(operator: &OperatorName, partner: &PartnerName) -> String {
     format!("{operator}#{partner}#settlements")
+}
+
+pub(crate) fn owner_of_payouts(operator: &OperatorName, partner: &PartnerName) -> String {
+    format!("{operator}#{partner}#payouts")
 }

@@ -16,6 +16,7 @@ use crate::{
     day_closes,
     files::{Files, Upload},
     keys::{self, Key},
+    payouts,
     table::{Direction, Item, Lost, Query, Range, Table, between_times},
 };
 
@@ -42,7 +43,7 @@ pub struct SettlementFilter {
     pub business_day: Option<Day>,
 }
 
-fn item(operator: &OperatorName, settlement: &Settlement) -> Result<Item, Failed> {
+pub(crate) fn item(operator: &OperatorName, settlement: &Settlement) -> Result<Item, Failed> {
     let key = keys::settlement(operator, &settlement.settlement_id);
     let worklist = keys::worklist_settlement(settlement.business_day, &settlement.partner_id);
     Ok(Item::of(&key, settlement)?
@@ -252,17 +253,25 @@ impl SettlementWriter {
         );
         let transfer_id = TransferId::mint(before.cut_at, &command.seed());
         let (settled, transfer) = before.settle(transfer_id, totals, stored)?;
+        let known: Operator = self.table.get(&keys::operator(operator)).await?;
+        let (settled, payout) = settled.with_payout(
+            operator,
+            known.rail(&before.partner_id),
+            &known.clock()?,
+            event.at,
+            &command.principal,
+        );
         let mut writes = vec![self.table.replace(item(operator, &before)?, item(operator, &settled)?)?];
         if let Some(transfer) = &transfer {
             writes.extend(self.table.book(&command, transfer, before.cut_at)?);
         }
-        let accepted = Accepted {
-            status: 200,
-            subject: settlement_id.to_string(),
-            events: vec![Event::of(&command, Happened::SettlementSettled, settlement_id.as_str(), None)],
-            writes,
-            answer: settled,
-        };
+        let mut events = vec![Event::of(&command, Happened::SettlementSettled, settlement_id.as_str(), None)];
+        if let Some(payout) = &payout {
+            let (write, instructed) = payouts::instructed(&self.table, &command, payout)?;
+            writes.push(write);
+            events.push(instructed);
+        }
+        let accepted = Accepted { status: 200, subject: settlement_id.to_string(), events, writes, answer: settled };
         self.table.commit(&command, Ok(accepted)).await
     }
 

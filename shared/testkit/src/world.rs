@@ -32,9 +32,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, DayCloseWriter, DayCloses,
-    Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs,
-    PublicKey, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements,
-    Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Payouts,
+    Proofs, PublicKey, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter,
+    Statements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -307,6 +307,12 @@ impl World {
         Settlements::new(self.tables(), self.anchors.cursors.clone())
     }
 
+    /// Payouts.
+    #[must_use]
+    pub fn payouts(&self) -> Payouts {
+        Payouts::new(self.tables(), self.anchors.cursors.clone())
+    }
+
     /// The bucket.
     #[must_use]
     pub fn files(&self) -> Files {
@@ -513,6 +519,7 @@ async fn open_office(directory: &Directory, signer: &Signer, name: &str) -> Offi
         currency: Currency::Inr,
         regions: REGIONS.map(region).to_vec(),
         partners: PARTNERS.map(|partner| partner.parse().expect("a partner")).to_vec(),
+        payout_rails: std::collections::BTreeMap::new(),
         business_calendar: domain::calendar::BusinessCalendar::default(),
         approvals: vec![APPROVALS.parse().expect("a rule")],
     };

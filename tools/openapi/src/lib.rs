@@ -75,11 +75,16 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::DISBURSEMENT_RECONCILE, 200, disbursement_reconcile::handle)?;
     document.route(&access::EXPORT_CREATE, 202, export_create::handle)?;
     document.route(&access::EXPORT_GET, 200, export_get::handle)?;
+    document.route(&access::EXPOSURE_GET, 200, exposure_get::handle)?;
     document.open_route(&access::JWKS_GET, 200, jwks_get::handle)?;
     document.route(&access::LOCATION_RECORD, 202, location_record::handle)?;
     document.open_route(&access::OTP_REQUEST, 202, otp_request::handle)?;
     document.open_route(&access::PASSWORD_RESET, 202, password_reset::handle)?;
     document.open_route(&access::PASSWORD_SET, 200, password_set::handle)?;
+    document.route(&access::PAYOUT_CREATE, 201, payout_create::handle)?;
+    document.route(&access::PAYOUT_GET, 200, payout_get::handle)?;
+    document.route(&access::PAYOUT_LIST, 200, payout_list::handle)?;
+    document.route(&access::PAYOUT_UPDATE, 200, payout_update::handle)?;
     document.route(&access::PROOF_GET, 200, proof_get::handle)?;
     document.open_route(&access::SESSION_CREATE, 201, session_create::handle)?;
     document.route(&access::SESSION_DELETE, 200, session_delete::handle)?;

@@ -95,6 +95,7 @@ impl NewOperator {
             currency: serde_json::from_value(self.currency.clone().into()).map_err(Failed::fault)?,
             regions: self.regions.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
             partners: self.partners.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
+            payout_rails: std::collections::BTreeMap::new(),
             business_calendar: match &self.calendar {
                 Some(path) => {
                     serde_json::from_slice(&std::fs::read(path).map_err(Failed::fault)?).map_err(Failed::fault)?

@@ -406,6 +406,7 @@ impl Field {
                 currency: Currency::Inr,
                 regions,
                 partners: PARTNERS.map(name).to_vec(),
+                payout_rails: std::collections::BTreeMap::new(),
                 business_calendar: domain::calendar::BusinessCalendar::default(),
                 approvals: vec![],
             },

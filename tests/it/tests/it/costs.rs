@@ -5,10 +5,11 @@ use domain::access::{
     ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST, AUDIT_LIST, CLIENT_CREATE,
     CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE, DAY_CLOSE_GET, DAY_CLOSE_LIST, DELIVERY_ASSIGN,
     DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE, DISBURSEMENT_CANCEL,
-    DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET,
-    LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE,
-    SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET,
-    STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, EXPOSURE_GET, JWKS_GET,
+    LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PAYOUT_CREATE, PAYOUT_GET, PAYOUT_LIST, PAYOUT_UPDATE,
+    PROOF_GET, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET,
+    SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL,
+    USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -216,6 +217,7 @@ async fn every_route_is_measured() {
     rows.push(("`statement-list`, one statement".to_owned(), measured(&world, &STATEMENT_LIST, &request).await));
     seen.extend(["day-close-get", "day-close-list", "settlement-get", "export-get", "proof-get"]);
     seen.extend(["statement-get", "statement-list"]);
+    seen.extend(payouts(&mut rows).await);
     for route in ROUTES {
         assert!(seen.contains(&route.function), "{} is not measured", route.function);
     }
@@ -229,6 +231,34 @@ async fn every_route_is_measured() {
         let (read, write, index) = (total.read_units, total.write_units, total.index_write_units);
         println!("| {name} | {} | {read} | {write} | {index} |", of.join(", "));
     }
+}
+
+/// A payout that fails and is made again, in a world of its own. Whose they are.
+async fn payouts(rows: &mut Vec<(String, Calls)>) -> Vec<&'static str> {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let settled = crate::payout_get::settled(&world, &world.pennco, 150_000).await;
+    let id = settled.text("/payout_id");
+    let learned = crate::payout_update::news(desk, id, "failed", 1, &crate::payout_update::failed());
+    let body = json!({ "settlement_id": settled.text("/settlement_id") });
+    let again = command(desk, &PAYOUT_CREATE, "again", &body).at(testkit::NOW_MILLIS + 120_000);
+    let cases: [(&str, &'static Route, RestRequest); 5] = [
+        ("", &PAYOUT_GET, desk.asks(&PAYOUT_GET).path("payout_id", id)),
+        (", one payout", &PAYOUT_LIST, desk.asks(&PAYOUT_LIST)),
+        (", one open payout", &EXPOSURE_GET, desk.asks(&EXPOSURE_GET)),
+        (", failed", &PAYOUT_UPDATE, learned),
+        ("", &PAYOUT_CREATE, again),
+    ];
+    let mut seen = vec![];
+    for (of, route, request) in &cases {
+        rows.push((format!("`{}`{of}", route.function), measured(&world, route, request).await));
+        seen.push(route.function);
+    }
+    let tick = edge::schedule::Tick { at: world.now().plus_seconds(4 * 86_400), message_id: "tick".to_owned() };
+    world.table.reset_calls();
+    payout_watch::handle(&world.payouts(), tick).await.unwrap();
+    rows.push(("`payout-watch`, two operators, one payout overdue".to_owned(), world.table.calls()));
+    seen
 }
 
 /// Logging in, and what admins do. Whose they are.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Ids of the right form of things that are not there.
-const NOTHING_THERE: [(&str, &str); 9] = [
+const NOTHING_THERE: [(&str, &str); 11] = [
     ("agent_id", "agt_01kagwtb0084nrm0ppw3zy9t20"),
     ("approval_id", "apr_01kagwtb0084nrm0ppw3zy9t20"),
     ("business_day", "2020-01-01"),
@@ -28,6 +28,7 @@ const NOTHING_THERE: [(&str, &str); 9] = [
     ("device_id", "dev_01kagwtb0084nrm0ppw3zy9t20"),
     ("disbursement_id", "dsb_01kagwtb0084nrm0ppw3zy9t20"),
     ("export_id", "exp_01kagwtb0084nrm0ppw3zy9t20"),
+    ("payout_id", "pay_01kagwtb0084nrm0ppw3zy9t20"),
     ("settlement_id", "stl_01kagwtb0084nrm0ppw3zy9t20"),
     ("user_id", "usr_01kagwtb0084nrm0ppw3zy9t20"),
 ];
@@ -85,6 +86,8 @@ pub(crate) fn body(route: &Route) -> Option<Value> {
         "otp-request" => json!({ "username": "+919800000001@pennco" }),
         "password-reset" => json!({ "username": "desk@pennco" }),
         "password-set" => json!({ "ticket": "pennco.none", "password": "correct horse battery" }),
+        "payout-create" => json!({ "settlement_id": "stl_01kagwtb0084nrm0ppw3zy9t20" }),
+        "payout-update" => json!({ "status": "unknown", "reason": "the rail timed out" }),
         "session-create" => json!({ "username": "desk@pennco", "password": PASSWORD }),
         "settlement-create" => json!({ "business_day": TODAY }),
         "statement-create" => statement(&[bank_row("HDFCN52026112112", "-1500.00", "BF-D-1")]),
@@ -240,6 +243,7 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
     let approval = waiting_for_approval(&world, &vishi.partners[0], "BF-D-2", 10_000_000).await;
     let phone = phone_login(&world, vishi, &Phone::new(1)).await;
     let (program, _) = program(&world, vishi, &["settlement:read"]).await;
+    let payout = crate::payout_get::instructed(&world, vishi, 200_000).await;
     let theirs = |name: &str| -> String {
         match name {
             "account_id" => hand.clone(),
@@ -251,6 +255,7 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
             "device_id" => phone.text("/device_id").to_owned(),
             "disbursement_id" => disbursement.clone(),
             "export_id" => export.text("/export_id").to_owned(),
+            "payout_id" => payout.clone(),
             "settlement_id" => closed.text("/items/0/settlement_id").to_owned(),
             "user_id" => vishi.desk.subject().to_owned(),
             other => panic!("no thing of the name {other}"),
@@ -328,6 +333,7 @@ async fn a_body_that_is_not_of_the_shape_is_refused_with_pointer_and_code() {
                 || matches!(route.function, "client-update" | "user-update")
                 || (route.function == "user-create" && matches!(name.as_str(), "login" | "email"))
                 || (route.function == "delivery-confirm" && name == "amount")
+                || (route.function == "payout-update" && name == "reason")
                 || (route.function == "token-issue" && name != "grant_type");
             let mut without = whole.clone();
             without.as_object_mut().unwrap().remove(name);

@@ -37,6 +37,7 @@ struct Things {
     devices: Vec<Thing>,
     disbursements: Vec<Thing>,
     exports: Vec<Thing>,
+    payouts: Vec<Thing>,
     settlements: Vec<Thing>,
     users: Vec<Thing>,
 }
@@ -53,6 +54,7 @@ impl Things {
             "device_id" => &self.devices,
             "disbursement_id" => &self.disbursements,
             "export_id" => &self.exports,
+            "payout_id" => &self.payouts,
             "settlement_id" => &self.settlements,
             "user_id" => &self.users,
             other => panic!("no things of the name {other}"),
@@ -171,6 +173,10 @@ async fn everything(world: &World) -> Things {
         thing(&id(&program(world, pennco, &["settlement:read"]).await), None, &[]),
         foreign(&id(&program(world, vishi, &["settlement:read"]).await)),
     ];
+    let payouts = vec![
+        thing(&crate::payout_get::instructed(world, pennco, 700).await, None, &["bfil"]),
+        foreign(&crate::payout_get::instructed(world, vishi, 700).await),
+    ];
     let users = vec![
         thing(pennco.settlement.subject(), None, &[pennco.settlement.subject()]),
         foreign(vishi.settlement.subject()),
@@ -185,6 +191,7 @@ async fn everything(world: &World) -> Things {
         devices,
         disbursements,
         exports,
+        payouts,
         settlements,
         users,
     }

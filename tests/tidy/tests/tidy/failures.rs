@@ -28,6 +28,8 @@ fn samples() -> Vec<Failed> {
         Refusal::BusinessDayClosed { last_closed: text() },
         Refusal::BusinessDayOpen { today: text() },
         Refusal::NotABusinessDay { day: text(), name: text(), next_business_day: text() },
+        Refusal::NothingOwed,
+        Refusal::PayoutOutstanding { existing_id: text(), payout_status: text() },
         Refusal::AmountDiffers { expected_minor: 0, currency: text() },
         Refusal::AmountExceedsDue { due_minor: 0, currency: text() },
         Refusal::AgentNotInRegion { region: text() },

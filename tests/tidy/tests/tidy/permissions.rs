@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 83] = [
+const USES: [(&str, &str); 93] = [
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
@@ -90,6 +90,16 @@ const USES: [(&str, &str); 83] = [
         "Records:GetItem Records:Query Records:UpdateItem RecordsWorklist:Query Queues:SendMessage Queues:SendMessageBatch",
     ),
     ("Passwords::set", "Records:GetItem Records:PutItem Records:UpdateItem"),
+    ("Payouts::create", "Records:PutItem"),
+    ("Payouts::exposure", "Records:BatchGetItem Records:GetItem RecordsWorklist:Query"),
+    ("Payouts::get", "Records:GetItem"),
+    ("Payouts::latest", "Records:GetItem"),
+    ("Payouts::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
+    ("Payouts::operator", "Records:GetItem"),
+    ("Payouts::operators", "Records:Query"),
+    ("Payouts::settlement", "Records:GetItem"),
+    ("Payouts::update", "Records:PutItem"),
+    ("Payouts::watch", "Records:BatchGetItem Records:GetItem Records:PutItem RecordsWorklist:Query"),
     ("Requests::otp", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Requests::reset", "Records:GetItem Records:PutItem Records:UpdateItem"),
     (
