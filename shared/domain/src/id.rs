@@ -258,6 +258,12 @@ impl Sha256Hex {
         Self("0".repeat(64))
     }
 
+    /// A digest as text.
+    #[must_use]
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        Self(data_encoding::HEXLOWER.encode(digest))
+    }
+
     /// A digest that was computed piece by piece.
     #[must_use]
     pub fn finish(hash: Sha256) -> Self {

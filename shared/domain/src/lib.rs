@@ -29,6 +29,7 @@ pub mod proof;
 pub mod reconciliation;
 pub mod refusal;
 pub mod seal;
+pub mod seal_key;
 pub mod secret;
 pub mod session;
 pub mod settlement;

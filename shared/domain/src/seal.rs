@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -11,11 +10,16 @@ use utoipa::ToSchema;
 
 use crate::{
     Caller, CommitId, Failed, Flaw, OperatorName, Timestamp, TransferId, access::Reach, id::Sha256Hex, ledger::Account,
+    seal_key::SealKey,
 };
 
-/// An hour is sealed so many seconds after its end: the longest function ends after 300, a table's index follows within
-/// seconds, and the rest is margin for clocks.
+/// A write to the table that is not answered within so many seconds is given up by its function (`shared/edge/src/env.rs`).
+pub const WRITTEN_WITHIN_SECONDS: i64 = 60;
+/// An hour is sealed so many seconds after its end. A commit is filed under the time at which it is sent, and is in the
+/// table a minute later or never ([`WRITTEN_WITHIN_SECONDS`]); AWS refuses a request that was signed more than this long
+/// ago; a table's index follows within seconds. The rest is margin for clocks.
 pub const SETTLES_SECONDS: i64 = 900;
+const _: () = assert!(WRITTEN_WITHIN_SECONDS * 5 <= SETTLES_SECONDS, "what is sent late must not meet a seal");
 /// Seconds of what one seal covers.
 pub const HOUR_SECONDS: i64 = 3_600;
 /// How far back an operator's first seal looks for commits, in days: longer than it takes to notice that a new deployment
@@ -145,7 +149,7 @@ pub fn unhex(text: &str) -> Option<Hash> {
 }
 
 /// What one leaf stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeafKind {
     /// A commit record.
@@ -181,6 +185,12 @@ impl Leaf {
     pub fn of_entry(commit_id: CommitId, key: String, record: Value, request_id: &str) -> Self {
         let salt = Some(Sha256Hex::of(format!("{request_id}\n{key}").as_bytes()));
         Self { commit_id, kind: LeafKind::Entry, key, record, salt }
+    }
+
+    /// What it stands for.
+    #[must_use]
+    pub fn kind(&self) -> LeafKind {
+        self.kind
     }
 
     /// Where the record lies within its operator.
@@ -229,13 +239,44 @@ impl Seal {
         serde_json::to_string(self)
     }
 
-    /// What the next seal has as its `before`: the SHA-256 of the signed bytes. The signature is not part of it, because
-    /// two signatures of the same bytes differ.
+    /// What the next seal has as its `before`: the SHA-256 of the signed bytes. The signature is not part of it: who
+    /// follows the chain needs no key for that.
     ///
     /// # Errors
     /// As [`Seal::text`].
     pub fn hash(&self) -> Result<Sha256Hex, serde_json::Error> {
         self.text().map(|text| Sha256Hex::of(text.as_bytes()))
+    }
+
+    /// The seal of an hour with these leaves, behind the seal before.
+    ///
+    /// # Errors
+    /// As [`Seal::text`].
+    pub fn behind(
+        last: Option<&Self>,
+        operator: &OperatorName,
+        hour: Timestamp,
+        leaves: &[(Hash, String)],
+        sealed_at: Timestamp,
+        kid: &str,
+    ) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            operator: operator.clone(),
+            sequence: last.map_or(0, |last| last.sequence.saturating_add(1)),
+            hour,
+            leaf_count: leaves.len() as u64,
+            root: Sha256Hex::of_digest(&root_of_file(leaves)),
+            before: last.map_or(Ok(nothing_before()), Self::hash)?,
+            sealed_at,
+            kid: kid.to_owned(),
+        })
+    }
+
+    /// Which seal of the same chain covers an hour; nothing for an hour before the first, or after this one.
+    #[must_use]
+    pub fn sequence_of(&self, hour: Timestamp) -> Option<u64> {
+        let hours = self.hour.millis_since(hour).div_euclid(HOUR_SECONDS.saturating_mul(1000));
+        self.sequence.checked_sub(u64::try_from(hours).ok()?)
     }
 
     /// The first moment that it does not cover.
@@ -251,27 +292,9 @@ impl Seal {
 pub struct Sealed {
     /// What is signed.
     pub seal: Seal,
-    /// ES256 over [`Seal::text`], base64url (RFC 7518, section 3.4).
+    /// ES256 over [`Seal::text`], base64url: see [`crate::seal_key`].
     pub signature: String,
 }
-
-impl Sealed {
-    /// What a verifier of ES256 needs: the key's point, uncompressed, the signed bytes and the signature, 64 bytes. Nothing
-    /// when the seal names another key, or one of them is not written as it must be.
-    #[must_use]
-    pub fn signed_for(&self, key: &SealKey) -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
-        let coordinate = |text: &str| BASE64URL_NOPAD.decode(text.as_bytes()).ok().filter(|bytes| bytes.len() == 32);
-        let mut point = vec![UNCOMPRESSED];
-        point.extend(coordinate(&key.x)?);
-        point.extend(coordinate(&key.y)?);
-        let signature = BASE64URL_NOPAD.decode(self.signature.as_bytes()).ok()?;
-        let text = self.seal.text().ok()?;
-        (self.seal.kid == key.kid).then(|| (point, text.into_bytes(), signature))
-    }
-}
-
-/// What an uncompressed point begins with (SEC 1, section 2.3.3).
-const UNCOMPRESSED: u8 = 4;
 
 /// The leaves of an hour as their file has them: a line a leaf, its hash and its key.
 #[must_use]
@@ -348,23 +371,6 @@ pub fn differences(sealed: &[(Hash, String)], found: &[(Hash, String)]) -> Vec<D
     }
     differences.sort();
     differences
-}
-
-/// A public key of seals, as a JWK (RFC 7518, section 6.2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SealKey {
-    /// `EC`.
-    pub kty: String,
-    /// `P-256`.
-    pub crv: String,
-    /// Its name: the first 24 digits of the SHA-256 of its point.
-    pub kid: String,
-    /// `ES256`.
-    pub alg: String,
-    /// The point, base64url.
-    pub x: String,
-    /// The point, base64url.
-    pub y: String,
 }
 
 /// What comes before the first seal.
@@ -462,13 +468,17 @@ impl Grown {
 pub struct Evidence {
     /// The commit that it belongs to.
     pub commit_id: CommitId,
+    /// How the hour of the commit stands.
+    pub status: ProvenStatus,
     /// Each thing, and its proof once its hour is sealed.
     pub leaves: Vec<(Grown, Option<Inclusion>)>,
     /// The key that the seal names.
     pub key: Option<SealKey>,
+    /// The newest seal.
+    pub head: Option<Sealed>,
 }
 
-/// Whether something can be proven yet.
+/// Whether something can be proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProvenStatus {
@@ -476,22 +486,29 @@ pub enum ProvenStatus {
     Sealed,
     /// Its hour is not sealed yet.
     Waiting,
+    /// It was written before the operator's first seal.
+    Unsealed,
+    /// Its hour is sealed, and it is not what was sealed: `GET /api/v1/proof` names it.
+    Differs,
 }
 
 /// Proof of something, record by record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Proven {
     /// The commit that it belongs to.
     pub commit_id: CommitId,
-    /// Whether it can be proven yet.
+    /// Whether it can be proven.
     pub status: ProvenStatus,
     /// When its hour is sealed at the earliest.
     pub sealed_from: Timestamp,
-    /// A proof for each record; none while it waits.
+    /// A proof for each record that the caller may see; none unless it is sealed.
     pub items: Vec<Inclusion>,
     /// The key that the seal names, to compare with the one that was handed over before: a proof that brings its own key
     /// proves nothing.
     pub key: Option<SealKey>,
+    /// The newest seal of the chain; whoever keeps the heads that they were shown notices a chain that was written anew.
+    pub head: Option<Sealed>,
 }
 
 impl Evidence {
@@ -500,21 +517,64 @@ impl Evidence {
     /// # Errors
     /// [`Failed::Unknown`] when that is nothing.
     pub fn seen_by(self, caller: &Caller) -> Result<Proven, Failed> {
-        let Self { commit_id, leaves, key } = self;
+        let Self { commit_id, status, leaves, key, head } = self;
         let seen: Vec<_> = leaves.into_iter().filter(|(grown, _)| grown.is_seen_by(caller)).collect();
         if seen.is_empty() {
             return Err(Failed::Unknown);
         }
+        let is_whole = seen.iter().all(|(_, inclusion)| inclusion.is_some());
+        let status = if status == ProvenStatus::Sealed && !is_whole { ProvenStatus::Differs } else { status };
         let items: Vec<Inclusion> = seen.into_iter().filter_map(|(_, inclusion)| inclusion).collect();
-        let status = if items.is_empty() { ProvenStatus::Waiting } else { ProvenStatus::Sealed };
         let sealed_from = sealed_from(hour_of(commit_id.written_at()));
-        Ok(Proven { commit_id, status, sealed_from, items, key })
+        Ok(Proven { commit_id, status, sealed_from, items, key, head })
+    }
+}
+
+impl Proven {
+    /// Passes when every record of it is in a seal that one of these keys signed, and the head is of the same chain. The
+    /// key that it brings along is not looked at.
+    ///
+    /// # Errors
+    /// [`Forged`], the first thing that is wrong.
+    pub fn holds(&self, keys: &[SealKey]) -> Result<(), Forged> {
+        if self.status != ProvenStatus::Sealed || self.items.is_empty() {
+            return Err(Forged::Nothing);
+        }
+        for item in &self.items {
+            let seal = &item.sealed.seal;
+            SealKey::among(keys, &seal.kid)?.verify(&item.sealed)?;
+            item.leads_to_its_seal()?;
+            if item.commit_id() != Some(self.commit_id.clone()) || hour_of(self.commit_id.written_at()) != seal.hour {
+                return Err(Forged::Commit { commit_id: self.commit_id.clone() });
+            }
+            let Some(head) = &self.head else { return Err(Forged::Nothing) };
+            SealKey::among(keys, &head.seal.kid)?.verify(head)?;
+            if head.seal.operator != seal.operator {
+                let (found, wanted) = (head.seal.operator.clone(), seal.operator.clone());
+                return Err(Forged::Operator { sequence: head.seal.sequence, found, wanted });
+            }
+            let is_in_chain = head.seal.sequence_of(seal.hour) == Some(seal.sequence);
+            let is_head = head.seal.sequence != seal.sequence || head.seal == *seal;
+            if !is_in_chain || !is_head {
+                return Err(Forged::Sequence { after: head.seal.sequence, sequence: seal.sequence });
+            }
+        }
+        Ok(())
     }
 }
 
 /// Why a proof or a chain does not hold, the first that was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Forged {
+    /// There is no proof in it.
+    #[error("it proves nothing: its status is not `sealed`, or it has no items or no head")]
+    Nothing,
+    /// It is a proof of something else.
+    #[error("an item is not of the commit {commit_id}, or its seal is not of the hour of that commit")]
+    Commit {
+        /// What it says that it proves.
+        commit_id: CommitId,
+    },
     /// The leaf is not a leaf.
     #[error("the leaf is not JSON with a record in it")]
     Leaf,
@@ -539,13 +599,17 @@ pub enum Forged {
         /// What was sealed.
         sealed: String,
     },
-    /// The key is another one.
-    #[error("the seal names the key {named}; the key at hand is {held}")]
+    /// No key at hand is the one that signed.
+    #[error("the seal names the key {named}, which is none of those at hand")]
     Key {
         /// The seal's.
         named: String,
-        /// The verifier's.
-        held: String,
+    },
+    /// A key is not one.
+    #[error("the key {kid} is no P-256 public key, or its name is not that of its point")]
+    NoKey {
+        /// Its name.
+        kid: String,
     },
     /// The signature is not the key's.
     #[error("the signature of seal {sequence} does not belong to it and to the key")]
@@ -602,6 +666,20 @@ pub enum Forged {
 }
 
 impl Inclusion {
+    /// The proof of the leaf at this place among those of a seal; nothing when there is no such place.
+    #[must_use]
+    pub fn at(leaf: String, index: usize, hashes: &[Hash], sealed: &Sealed) -> Option<Self> {
+        let path = audit_path(hashes, index)?.iter().map(Sha256Hex::of_digest).collect();
+        Some(Self { leaf, index: u64::try_from(index).ok()?, path, sealed: sealed.clone() })
+    }
+
+    /// The commit that its leaf names; nothing when the leaf is none.
+    #[must_use]
+    pub fn commit_id(&self) -> Option<CommitId> {
+        let leaf: Value = serde_json::from_str(&self.leaf).ok()?;
+        leaf.get("commit_id")?.as_str()?.parse().ok()
+    }
+
     /// Passes when leaf and path lead to the sealed root. The signature is the verifier's to check.
     ///
     /// # Errors

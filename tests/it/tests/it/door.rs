@@ -44,6 +44,7 @@ async fn dispatch(world: &World, route: &'static Route, request: &RestRequest) -
         "export-get" => world.send(route, export_get::handle, &(world.exports(), world.files()), request).await,
         "exposure-get" => world.send(route, exposure_get::handle, &world.payouts(), request).await,
         "jwks-get" => world.send_open(route, jwks_get::handle, &world.directory(), request).await,
+        "ledger-prove" => world.send(route, ledger_prove::handle, &world.seals(), request).await,
         "location-record" => world.send(route, location_record::handle, &world.tracks(), request).await,
         "otp-request" => world.send_open(route, otp_request::handle, &world.requests(), request).await,
         "password-reset" => world.send_open(route, password_reset::handle, &world.requests(), request).await,
