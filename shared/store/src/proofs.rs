@@ -181,7 +181,8 @@ impl ProofWriter {
         let mut pages = self.table.pages(of_days);
         while let Some(rows) = pages.next().await? {
             let keys: Vec<Key> = rows.iter().map(Item::key).collect();
-            for item in self.table.batch(&keys).await?.into_values() {
+            let mut found = self.table.batch(&keys).await?;
+            for item in keys.into_iter().filter_map(|key| found.remove(&(key.pk, key.sk))) {
                 let name = keys::name_of(&item.key().pk);
                 match item.read::<Settlement>() {
                     Ok(settlement) => settlements.push(settlement),

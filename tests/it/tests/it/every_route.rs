@@ -208,6 +208,9 @@ async fn a_path_that_is_no_id_leads_nowhere() {
         let long = "x".repeat(5000);
         let upper = nothing_there(route).to_uppercase();
         for bad in ["x", "null", "..", "a#b", "%00", "agt_", of_another_kind, &long, &upper, "नमस्ते"] {
+            if bad == nothing_there(route) {
+                continue; // a date has no letters to be in capitals
+            }
             let mut request = with_conditions(route, person.asks(route).path(name, bad));
             if let Some(body) = body(route) {
                 request = request.json(&body);
