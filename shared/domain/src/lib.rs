@@ -28,6 +28,8 @@ pub mod problem;
 pub mod proof;
 pub mod reconciliation;
 pub mod refusal;
+pub mod seal;
+pub mod seal_key;
 pub mod secret;
 pub mod session;
 pub mod settlement;
