@@ -404,6 +404,7 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
         work_off("statement.fifo", &messages[..1], async |m| statement_match::handle(&statements, m).await).await;
     assert!(failed.is_empty());
     rows.push(("`statement-match`, one line that matches nothing".to_owned(), world.table.calls()));
+    relay(world).await;
     let messages = waiting(world, "export");
     world.table.reset_calls();
     let failed = work_off("export", &messages[..1], async |m| export_build::handle(&exports, m).await).await;

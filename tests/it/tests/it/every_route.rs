@@ -13,13 +13,13 @@ use crate::{
     door::call,
     logins::{Phone, phone_login, program},
     steps::{
-        TODAY, assigned, bank_line, bank_row, close_day, collection, command, confirmed, handed_over, instruction,
-        plan, point, statement, waiting_for_approval,
+        TODAY, assigned, bank_line, bank_row, close_day, collection, command, confirmed, hand_in, handed_over,
+        instruction, plan, point, statement, waiting_for_approval,
     },
 };
 
 /// Ids of the right form of things that are not there.
-const NOTHING_THERE: [(&str, &str); 11] = [
+const NOTHING_THERE: [(&str, &str); 12] = [
     ("agent_id", "agt_01kagwtb0084nrm0ppw3zy9t20"),
     ("approval_id", "apr_01kagwtb0084nrm0ppw3zy9t20"),
     ("business_day", "2020-01-01"),
@@ -30,6 +30,7 @@ const NOTHING_THERE: [(&str, &str); 11] = [
     ("export_id", "exp_01kagwtb0084nrm0ppw3zy9t20"),
     ("payout_id", "pay_01kagwtb0084nrm0ppw3zy9t20"),
     ("settlement_id", "stl_01kagwtb0084nrm0ppw3zy9t20"),
+    ("statement_id", "stm_01kagwtb0084nrm0ppw3zy9t20"),
     ("user_id", "usr_01kagwtb0084nrm0ppw3zy9t20"),
 ];
 
@@ -245,6 +246,8 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
     let export = call(&world, &EXPORT_CREATE, &command(&vishi.admin, &EXPORT_CREATE, "k1", &export)).await;
     let hand = format!("agent_cash.{}", vishi.agents[0].subject());
     let approval = waiting_for_approval(&world, &vishi.partners[0], "BF-D-2", 10_000_000).await;
+    let rows = statement(&[bank_row("HDFCN52026112199", "-1500.00", "BF-D-9")]);
+    let statement = hand_in(&world, &vishi.settlement, "statement", &rows).await;
     let phone = phone_login(&world, vishi, &Phone::new(1)).await;
     let (program, _) = program(&world, vishi, &["settlement:read"]).await;
     let payout = crate::payout_get::instructed(&world, vishi, 200_000).await;
@@ -261,6 +264,7 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
             "export_id" => export.text("/export_id").to_owned(),
             "payout_id" => payout.clone(),
             "settlement_id" => closed.text("/items/0/settlement_id").to_owned(),
+            "statement_id" => statement.text("/statement_id").to_owned(),
             "user_id" => vishi.desk.subject().to_owned(),
             other => panic!("no thing of the name {other}"),
         }
