@@ -248,7 +248,7 @@ async fn a_text_that_was_changed_in_an_older_row_is_named_when_its_hour_has_its_
     while history(&world).await.is_empty() {
         checks += 1;
     }
-    assert_eq!(checks, 5, "the sixth names it");
+    assert_eq!(checks, 4, "the fifth names it");
 }
 
 #[tokio::test]
