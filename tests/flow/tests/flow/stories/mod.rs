@@ -9,6 +9,7 @@ mod invitations;
 mod killed;
 mod log;
 mod logins;
+mod money;
 mod permissions;
 mod programs;
 mod settlement;
@@ -32,8 +33,11 @@ pub(crate) const ALL: &[Story] = &[
     ("poison in a FIFO queue ends as a dead letter", dead_letters::poison_is_parked_in_order),
     ("redriving a message that was counted adds nothing", dead_letters::redriving_adds_nothing),
     ("an event delivered again five times counts once", events::delivered_again),
+    ("what is above the band waits for four eyes", money::waits_for_four_eyes),
+    ("cash handed over is found in the bank's statement and the rest says why", money::is_found_in_the_statement),
     ("a settlement built again is the same file and books nothing", settlement::built_again),
     ("a tick closes each day that is due and another changes nothing", settlement::closed_by_the_tick),
+    ("a closed day has a report whose controls hold", money::is_reported_by_the_day),
     ("another operator's things are as unknown as no things at all", walls::between_operators),
     ("the gateway's own answers are problems like any other", walls::of_the_gateway),
     ("bad input is refused by name", walls::against_bad_input),
@@ -45,6 +49,7 @@ pub(crate) const ALL: &[Story] = &[
     ("a function's credentials end at its policy", permissions::of_a_function_end_at_its_policy),
     ("an event left behind is swept up and counts once", events::swept_up),
     ("all queues are drained and the dead letters are the poison", dead_letters::are_all_accounted_for),
+    ("a check of all books finds nothing and a transfer has its place in history", money::is_proven),
     ("every balance is the sum of its entries and all together are zero", books::add_up),
     ("every request has one line in the log", log::has_one_line_a_request),
     ("no secret and no borrower is in the log", log::keeps_secrets),

@@ -1,0 +1,134 @@
+//! A lender's instruction is followed from four eyes to the bank's line, and what was done is there to be read and proven.
+
+use serde_json::{Value, json};
+
+use crate::{
+    api::Answer,
+    patience::{now, today, until},
+    person::Person,
+    stage::{OPERATOR, Stage},
+    visits::{BORROWER, PARTNER, Round},
+};
+
+/// From this amount on a seeded operator's lenders need another person's word; paise.
+const FOUR_EYES_MINOR: i64 = 95_000_000;
+
+/// Above the band nothing moves before somebody else approves, and what is approved can be called off.
+pub(crate) fn waits_for_four_eyes(stage: &Stage) {
+    let (round, lender) = (Round::in_hassan(stage), stage.person(PARTNER, OPERATOR));
+    let asked = instruct(&round, &lender, "MONEY-LARGE", FOUR_EYES_MINOR);
+    let text = |name: &str| asked[name].as_str().expect("an id").to_owned();
+    let (disbursement, approval) = (text("disbursement_id"), text("approval_id"));
+    let decide = |person: &Person, key: &str| {
+        let body = json!({"decision": "approve", "reason": "agreed with the branch"});
+        person.post(&format!("/api/v1/approvals/{approval}/decide"), key, &body)
+    };
+    let waiting = round.books.list("/api/v1/approvals?limit=100");
+    assert!(waiting.iter().any(|one| one["approval_id"] == approval.as_str()), "{waiting:?}");
+    decide(&lender, "own").must_be_problem(409, "own_approval");
+    assert_eq!(status(&lender, &disbursement), "created");
+    assert_eq!(decide(&round.books, "other").must_be(200)["status"], "approved");
+    assert_eq!(status(&lender, &disbursement), "approved");
+    let cancel = json!({"reason": "the borrower has moved away"});
+    lender.post(&format!("/api/v1/disbursements/{disbursement}/cancel"), "cancel", &cancel).must_be(200);
+    assert_eq!(status(&lender, &disbursement), "cancelled");
+    decide(&round.books, "late").must_be_problem(409, "illegal_transition");
+
+    let audit = round.books.list("/api/v1/audit?limit=100");
+    let done: Vec<_> = audit.iter().filter(|one| one["subject"] == approval.as_str()).collect();
+    assert!(done.iter().any(|one| one["reason"] == "agreed with the branch"), "{done:?}");
+    let called_off = audit.iter().find(|one| one["subject"] == disbursement.as_str() && one["status"] == 200);
+    assert_eq!(called_off.expect("it is in the audit")["reason"], cancel["reason"]);
+}
+
+/// Cash that a borrower has is found in the bank's statement, once; what is not in the books says why.
+pub(crate) fn is_found_in_the_statement(stage: &Stage) {
+    let (round, lender) = (Round::in_hassan(stage), stage.person(PARTNER, OPERATOR));
+    let collected = round.visit("MONEY-IN", 400_000);
+    round.confirm(&collected, "money-in").must_be(200);
+    let taken = instruct(&round, &lender, "MONEY-OUT", 150_000);
+    let (disbursement, delivery) = (taken["disbursement_id"].as_str(), taken["delivery_id"].as_str());
+    let (disbursement, delivery) = (disbursement.expect("an id"), delivery.expect("an id"));
+    let assign = json!({"agent_id": round.agent.subject});
+    round.desk.post(&format!("/api/v1/deliveries/{delivery}/assign"), "money-out", &assign).must_be(200);
+    let report = json!({
+        "outcome": "confirmed", "amount": inr(150_000), "occurred_at": now().to_string(),
+        "position": {"lat": 13.0, "lon": 76.1, "accuracy_metres": 9.5},
+    });
+    round.agent.post(&format!("/api/v1/deliveries/{delivery}/confirm"), "money-out", &report).must_be(200);
+    assert_eq!(status(&lender, disbursement), "handed_over");
+
+    let header = "bank_reference,value_date,amount,currency,narrative,end_to_end";
+    let rows = format!("UTR-MONEY-1,{0},-1500.00,INR,,MONEY-OUT\nUTR-MONEY-2,{0},-777.77,INR,,NOBODY\n", today());
+    let file = json!({"format": "csv", "account": "hdfc-current", "content": format!("{header}\n{rows}")});
+    let received = hand_in(&round.books, "statement", &file).must_be(202);
+    let path = format!("/api/v1/statements/{}", received["statement_id"].as_str().expect("an id"));
+    let matched = until("the statement is matched", || {
+        let statement = round.books.get(&path).must_be(200);
+        (statement["status"] == "matched").then_some(statement)
+    });
+    assert_eq!(matched["result"]["settled_payments"], 1, "{matched}");
+    assert_eq!(matched["result"]["by_rule"], json!({"end_to_end": 1}), "{matched}");
+    assert_eq!(status(&lender, disbursement), "reconciled");
+    let report = stage.api.download(matched["result"]["report"]["url"].as_str().expect("a link"));
+    let report: Value = serde_json::from_slice(&report).expect("the report is JSON");
+    let [paid, stranger] = [0, 1].map(|line| &report["lines"][line]);
+    assert_eq!(paid["match"]["disbursement_ids"], json!([disbursement]), "{paid}");
+    assert_eq!((&stranger["status"], &stranger["why"]), (&json!("unmatched"), &json!("absent")), "{stranger}");
+    hand_in(&round.books, "statement-again", &file).must_be_problem(409, "already_exists");
+}
+
+/// The closed day has its report once its settlements are booked, and every control of it holds.
+pub(crate) fn is_reported_by_the_day(stage: &Stage) {
+    let books = stage.person("settlement", OPERATOR);
+    // The same command as in the settlement's own stories, if they were told.
+    books.post("/api/v1/settlements", "close", &json!({"business_day": today().to_string()})).must_be(202);
+    let report = until("the day is reported", || {
+        let day = books.get(&format!("/api/v1/day-closes/{}", today())).must_be(200);
+        (day["status"] == "reported").then_some(day)
+    });
+    assert_eq!(report["holds"], true, "{report}");
+    assert!(!stage.api.download(report["table"]["url"].as_str().expect("a link")).is_empty());
+}
+
+/// What is booked is proven: a check of it all finds nothing, and a transfer says from when on its proof is there.
+pub(crate) fn is_proven(stage: &Stage) {
+    let round = Round::in_hassan(stage);
+    let visit = round.visit("MONEY-PROVEN", 12_300);
+    round.confirm(&visit, "money-proven").must_be(200);
+    for (queue, tick) in [("LedgerSealQueue", "ledger-seal"), ("InvariantCheckQueue", "invariant-check")] {
+        let sent = stage.queue(queue).send(&[json!({"tick": tick}).to_string()]);
+        assert!(stage.log.outcome(&sent[0]), "{tick} is done");
+    }
+    let proof = round.books.get("/api/v1/proof").must_be(200);
+    assert_eq!((&proof["holds"], &proof["breach_count"]), (&json!(true), &json!(0)), "{proof}");
+    let entries = round.books.list(&format!("/api/v1/accounts/agent_cash.{}?limit=100", round.agent.subject));
+    let entry = entries.iter().find(|entry| entry["delivery_id"] == visit.delivery_id.as_str());
+    let transfer = entry.expect("an entry of the visit")["transfer_id"].as_str().expect("an id");
+    let proven = round.books.get(&format!("/api/v1/ledger/proof?transfer_id={transfer}")).must_be(200);
+    // The hour under way is sealed when it is over.
+    assert_eq!(proven["status"], "waiting", "{proven}");
+    assert!(proven["sealed_from"].as_str().is_some_and(|from| from > now().to_string().as_str()), "{proven}");
+}
+
+fn inr(amount_minor: i64) -> Value {
+    json!({"amount_minor": amount_minor, "currency": "INR"})
+}
+
+fn instruct(round: &Round, lender: &Person, reference: &str, amount_minor: i64) -> Value {
+    let [name, phone, address] = BORROWER;
+    let instruction = json!({
+        "reference": reference, "region": round.region, "amount": inr(amount_minor), "due": today().to_string(),
+        "borrower": {"name": name, "phone": phone, "address": address},
+    });
+    lender.post("/api/v1/disbursements", &format!("take-{reference}"), &instruction).must_be(201)
+}
+
+fn status(person: &Person, disbursement_id: &str) -> String {
+    let disbursement = person.get(&format!("/api/v1/disbursements/{disbursement_id}")).must_be(200);
+    disbursement["status"].as_str().expect("a status").to_owned()
+}
+
+fn hand_in(desk: &Person, key: &str, file: &Value) -> Answer {
+    desk.post("/api/v1/statements", key, file)
+}
