@@ -136,6 +136,7 @@ macro_rules! routes {
 }
 
 routes! {
+    ACCOUNT_CLOSE = "account-close", "POST" "/api/v1/accounts/{account_id}/close", Command, [Settlement Operator, Admin Operator];
     ACCOUNT_GET = "account-get", "GET" "/api/v1/accounts/{account_id}", List, [Agent Own, Staff Operator, Settlement Operator, Partner Own, Admin Operator];
     ACTIVITY_GET = "activity-get", "GET" "/api/v1/activity", Query, [Staff Region, Settlement Operator, Admin Operator];
     AGENT_LIST = "agent-list", "GET" "/api/v1/agents", List, [Staff Region, Settlement Operator, Admin Operator];
@@ -171,6 +172,9 @@ routes! {
     TOKEN_ISSUE = "token-issue", "POST" "/api/v1/auth/token", Token, [];
     TOTP_CONFIRM = "totp-confirm", "POST" "/api/v1/auth/totp/confirm", NaturalCommand, [Staff Own, Settlement Own, Admin Own];
     TOTP_ENROL = "totp-enrol", "POST" "/api/v1/auth/totp", NaturalCommand, [Staff Own, Settlement Own, Admin Own];
+    TRANSFER_CREATE = "transfer-create", "POST" "/api/v1/transfers", Command, [Settlement Operator, Admin Operator];
+    TRANSFER_GET = "transfer-get", "GET" "/api/v1/transfers/{transfer_id}", Query, [Staff Operator, Settlement Operator, Admin Operator];
+    TRANSFER_REVERSE = "transfer-reverse", "POST" "/api/v1/transfers/{transfer_id}/reverse", Command, [Settlement Operator, Admin Operator];
     USER_CREATE = "user-create", "POST" "/api/v1/users", Command, [Admin Operator];
     USER_GET = "user-get", "GET" "/api/v1/users/{user_id}", Query, [Admin Operator];
     USER_LIST = "user-list", "GET" "/api/v1/users", List, [Admin Operator];
@@ -356,6 +360,8 @@ parties! {
     Staff: Staff | Settlement | Admin;
     /// A caller who reconciles and settles.
     SettlementDesk: Settlement;
+    /// A caller who keeps the books.
+    Bookkeeper: Settlement | Admin;
     /// A caller who manages people and programs.
     Admin: Admin;
 }

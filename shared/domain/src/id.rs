@@ -191,6 +191,12 @@ text_type!(
     "a short name of lower-case letters, digits and hyphens"
 );
 text_type!(
+    /// What an operator sets money aside or spends it for: a budget or an expense.
+    PurposeName,
+    is_name,
+    "a short name of lower-case letters, digits and hyphens"
+);
+text_type!(
     /// An operating area of an operator.
     RegionName,
     is_name,

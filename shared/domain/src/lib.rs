@@ -30,6 +30,7 @@ pub mod statement;
 pub mod throttle;
 pub mod time;
 pub mod track;
+pub mod transfer;
 pub mod user;
 
 pub use access::{Caller, Role, Route};
@@ -39,7 +40,7 @@ pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
     AgentId, BatchId, ChallengeId, ClientId, DeliveryId, DeviceId, DisbursementId, EventId, ExportId, OperatorName,
-    PartnerName, RegionName, SessionId, SettlementId, TransferId, UserId,
+    PartnerName, PurposeName, RegionName, SessionId, SettlementId, TransferId, UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

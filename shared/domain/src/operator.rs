@@ -8,6 +8,7 @@ use crate::{
     calendar::{BusinessCalendar, BusinessDays},
     delivery::NewDelivery,
     disbursement::{Instruction, NewDisbursement},
+    ledger::Account,
 };
 
 /// A delivery company that runs on Milepost: the tenant.
@@ -75,6 +76,17 @@ impl Operator {
         let partner_id = &partner.partner_id;
         self.check(partner_id, &new.region, new.amount.currency)?;
         Ok(Instruction::plan(command, new, partner_id.clone()))
+    }
+
+    /// Whether it has an account, as far as that follows from the operator alone: that of an agent, a budget or an
+    /// expense is there when its balance is.
+    #[must_use]
+    pub fn has(&self, account: &Account) -> bool {
+        match account {
+            Account::PartnerControl(partner) | Account::PartnerSettlement(partner) => self.partners.contains(partner),
+            Account::Vault(name) | Account::Bank(name) | Account::Suspense(name) => self.operator == *name,
+            Account::AgentCash(_) | Account::Budget(_) | Account::Expense(_) => true,
+        }
     }
 
     /// The zone of its business days; one that is not in the time zone data counts as UTC.

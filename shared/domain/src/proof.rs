@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Currency, Day, OperatorName, SettlementId, Timestamp, TransferId,
-    ledger::{Account, Entry},
+    ledger::{Account, Entry, Limits},
     settlement::{Settlement, SettlementStatus},
 };
 
@@ -154,12 +154,12 @@ impl Check {
             let found = format!("a balance of {}", after.balance_minor);
             self.breach(Invariant::V5, account.to_string(), format!("the sum of its entries, {folded}"), found);
         }
-        if !account.is_capped() {
+        if account.limits() == Limits::None {
             return;
         }
         if after.balance_minor < 0 {
             let found = after.balance_minor.to_string();
-            self.breach(Invariant::V5, account.to_string(), "cash of zero or more".to_owned(), found);
+            self.breach(Invariant::V5, account.to_string(), "zero or more".to_owned(), found);
         }
         let cap =
             after.headroom_minor.map(|headroom| i128::from(after.balance_minor).saturating_add(i128::from(headroom)));

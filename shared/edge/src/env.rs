@@ -7,7 +7,7 @@ use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
     Accounts, Activities, Agents, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements, ExportWriter,
     Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter,
-    Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    Settlements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -116,6 +116,12 @@ impl Env {
     #[must_use]
     pub fn accounts(&self) -> Accounts {
         Accounts::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Transfers by hand.
+    #[must_use]
+    pub fn transfers(&self) -> Transfers {
+        Transfers::new(self.table.clone())
     }
 
     /// Location batches.

@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::{
     error::SdkError, operation::transact_write_items::TransactWriteItemsError, types::CancellationReason,
 };
-use domain::{Command, Event, Failed, Timestamp, event::Report, ledger::Transfer, problem::Problem};
+use domain::{Command, Event, Failed, Refusal, Timestamp, event::Report, ledger::Transfer, problem::Problem};
 use serde::Serialize;
 
 use crate::{
@@ -85,17 +85,28 @@ impl Table {
             let before = first.item().map(|item| Item::from(item.clone())).unwrap_or_default();
             return answered_before(command, &before).map(Transacted::Before);
         }
-        for (reason, lost) in reasons.iter().zip(meanings) {
-            if failed_check(reason.code()) {
-                return match lost {
-                    Lost::Moved => Err(Failed::Moved),
-                    Lost::Refused(refusal) => Ok(Transacted::Refused(refusal)),
-                    Lost::Taken(refusal) => {
-                        let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
-                        Ok(Transacted::Refused(refusal(before.text("holder").unwrap_or_default().to_owned())))
+        let mut refused: Option<Refusal> = None;
+        for (reason, lost) in reasons.iter().zip(meanings).filter(|(reason, _)| failed_check(reason.code())) {
+            let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
+            let refusal = match lost {
+                Lost::Moved => return Err(Failed::Moved),
+                Lost::Refused(refusal) => refusal,
+                Lost::Limited { closed, otherwise } => {
+                    if before.text("closed_at").is_some() {
+                        closed
+                    } else {
+                        otherwise
                     }
-                };
+                }
+                Lost::Taken(refusal) => refusal(before.text("holder").unwrap_or_default().to_owned()),
+            };
+            // What is answered is the same whichever balance of the transaction is looked at first.
+            if refused.as_ref().is_none_or(|kept| refusal.precedence() < kept.precedence()) {
+                refused = Some(refusal);
             }
+        }
+        if let Some(refusal) = refused {
+            return Ok(Transacted::Refused(refusal));
         }
         if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
             return Err(Failed::InProgress);
@@ -111,6 +122,9 @@ impl Table {
     pub(crate) fn book(&self, command: &Command, transfer: &Transfer, at: Timestamp) -> Result<Vec<Write>, Failed> {
         let mut writes = self.posted(command, transfer, at)?;
         for posting in transfer.postings() {
+            if posting.account.is_named() {
+                writes.push(self.remember(&command.operator, &posting.account, at)?);
+            }
             writes.push(self.post(&command.operator, &posting.account, transfer.transfer_id(), posting.amount)?);
         }
         Ok(writes)

@@ -22,6 +22,8 @@
 //! | records | `{op}#reference#{partner}#{kind}#{reference}` | `reference` | whose reference it is, for ever |
 //! | records | `{op}#bank_line#{utr}` | `bank_line` | which disbursement it settled, for ever |
 //! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
+//! | records | `{op}#accounts` | `{account}` | a budget or an expense that was posted to |
+//! | records | `{op}#transfer#{transfer}` | `reversal` | which transfer took it back |
 //! | records | `{op}#calendar` | `calendar` | which business days are closed |
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
 //! | records | `{op}#proof` | `proof` | what the latest check of the books found |
@@ -178,6 +180,18 @@ pub(crate) fn bank_line(operator: &OperatorName, bank_reference: &str) -> Key {
 
 pub(crate) fn balance(operator: &OperatorName, account: &Account, shard: u8) -> Key {
     Key::new(format!("{operator}#balance#{account}"), format!("{shard:02}"))
+}
+
+pub(crate) fn named_accounts(operator: &OperatorName) -> String {
+    format!("{operator}#accounts")
+}
+
+pub(crate) fn named_account(operator: &OperatorName, account: &Account) -> Key {
+    Key::new(named_accounts(operator), account.to_string())
+}
+
+pub(crate) fn reversal(operator: &OperatorName, transfer: &TransferId) -> Key {
+    Key::new(format!("{operator}#transfer#{transfer}"), "reversal")
 }
 
 pub(crate) fn calendar(operator: &OperatorName) -> Key {

@@ -92,7 +92,9 @@ impl Proofs {
     /// Every account of an operator, with its cap if it has one.
     async fn accounts(&self, operator: &Operator) -> Result<Vec<(Account, Option<i64>)>, Failed> {
         let name = &operator.operator;
-        let mut accounts = vec![(Account::Vault(name.clone()), None)];
+        let own = [Account::Vault(name.clone()), Account::Bank(name.clone()), Account::Suspense(name.clone())];
+        let mut accounts: Vec<_> = own.into_iter().map(|account| (account, None)).collect();
+        accounts.extend(crate::accounts::named(&self.table, name).await?.into_iter().map(|account| (account, None)));
         for partner in &operator.partners {
             accounts.push((Account::PartnerControl(partner.clone()), None));
             accounts.push((Account::PartnerSettlement(partner.clone()), None));

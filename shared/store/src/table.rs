@@ -1,7 +1,7 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
 //! Conditions have names: `create` (must not exist), `replace` (must not have moved), `append` (log only),
-//! `post` (a balance within its limits). There is no other way to write.
+//! `post` (a balance within its limits), `unchanged` (read, and still so). There is no other way to write.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,10 @@ use aws_sdk_dynamodb::{
         Update,
     },
 };
-use domain::{Failed, Money, OperatorName, Refusal, Timestamp, TransferId, ledger::Account};
+use domain::{
+    Failed, Money, OperatorName, Refusal, Timestamp, TransferId,
+    ledger::{Account, Limits},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::keys::{self, Key};
@@ -127,6 +130,13 @@ pub(crate) enum Lost {
     Moved,
     /// A rule says no.
     Refused(Refusal),
+    /// A balance says no: because its account is closed, or by its limits.
+    Limited {
+        /// When the account is closed.
+        closed: Refusal,
+        /// When it is not.
+        otherwise: Refusal,
+    },
     /// Somebody holds the place; the refusal names them by the item's `holder`.
     Taken(fn(String) -> Refusal),
 }
@@ -241,14 +251,64 @@ impl Table {
         Ok(Write { item: TransactWriteItem::builder().condition_check(check).build(), lost })
     }
 
+    /// A record that is not written, and must still be at the version that was read, or still not be there.
+    pub(crate) fn unchanged(&self, key: Key, version: Option<u64>) -> Result<Write, Failed> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk));
+        let check = match version {
+            Some(version) => check
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+            None => check.condition_expression("attribute_not_exists(pk)"),
+        };
+        let check = check.build().map_err(Failed::fault)?;
+        Ok(Write { item: TransactWriteItem::builder().condition_check(check).build(), lost: Lost::Moved })
+    }
+
+    /// A named account that is posted to, remembered so that it is found again.
+    pub(crate) fn remember(&self, operator: &OperatorName, account: &Account, at: Timestamp) -> Result<Write, Failed> {
+        let key = keys::named_account(operator, account);
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("SET opened_at = if_not_exists(opened_at, :at)")
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost: Lost::Moved })
+    }
+
+    /// A balance at zero that takes nothing any more.
+    pub(crate) fn close(&self, operator: &OperatorName, account: &Account, at: Timestamp) -> Result<Write, Failed> {
+        let key = keys::balance(operator, account, 0);
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("SET closed_at = :at")
+            .condition_expression(
+                "balance_minor = :zero AND attribute_not_exists(closed_at) \
+                 AND (attribute_not_exists(available_minor) OR available_minor = :zero)",
+            )
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
+            .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost: Lost::Moved })
+    }
+
     /// A ledger entry; a transfer's entry exists once.
     pub(crate) fn append(&self, item: Item) -> Result<Write, Failed> {
         let put = self.put(&self.names.ledger, item, "attribute_not_exists(pk)", None)?;
         Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
     }
 
-    /// An amount added to a balance, within its limits. A capped balance must exist: it keeps beside the balance the
-    /// headroom below its cap, because a condition cannot compute one from the other.
+    /// An amount added to a balance, within its limits. A bounded balance keeps beside itself what is available of it,
+    /// and a capped one the headroom below its cap, because a condition cannot compute one from the other; a capped one
+    /// must exist. A balance that can be closed takes nothing when it is.
     pub(crate) fn post(
         &self,
         operator: &OperatorName,
@@ -259,27 +319,46 @@ impl Table {
         let key = keys::balance(operator, account, account.shard_of(transfer));
         let opposite = amount.negated().map_err(Failed::fault)?;
         let number = |minor: i64| AttributeValue::N(minor.to_string());
+        let is_debit = amount.amount_minor >= 0;
+        let (added, bound, refusal) = match (account.limits(), is_debit) {
+            (Limits::None, _) => ("balance_minor :amount", None, None),
+            (Limits::Floor, true) => ("balance_minor :amount, available_minor :amount", None, None),
+            (Limits::Floor, false) => (
+                "balance_minor :amount, available_minor :amount",
+                Some("available_minor >= :opposite"),
+                Some(account.insufficient()),
+            ),
+            (Limits::FloorAndCap, true) => (
+                "balance_minor :amount, available_minor :amount, headroom_minor :opposite",
+                Some("headroom_minor >= :amount"),
+                Some(Refusal::CashCapExceeded),
+            ),
+            (Limits::FloorAndCap, false) => (
+                "balance_minor :amount, available_minor :amount, headroom_minor :opposite",
+                Some("available_minor >= :opposite"),
+                Some(account.insufficient()),
+            ),
+        };
+        let open = account.is_closable().then_some("attribute_not_exists(closed_at)");
+        let condition = [bound, open].into_iter().flatten().collect::<Vec<_>>().join(" AND ");
         let update = Update::builder()
             .table_name(&self.names.records)
             .key("pk", AttributeValue::S(key.pk))
             .key("sk", AttributeValue::S(key.sk))
-            .expression_attribute_values(":amount", number(amount.amount_minor));
-        let (update, lost) = if !account.is_capped() {
-            let update = update
-                .update_expression("ADD balance_minor :amount SET currency = if_not_exists(currency, :currency)")
-                .expression_attribute_values(":currency", AttributeValue::S(amount.currency.to_string()));
-            (update, Lost::Moved)
+            .update_expression(format!("ADD {added} SET currency = if_not_exists(currency, :currency)"))
+            .set_condition_expression(Some(condition).filter(|condition| !condition.is_empty()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .expression_attribute_values(":amount", number(amount.amount_minor))
+            .expression_attribute_values(":currency", AttributeValue::S(amount.currency.to_string()));
+        let needs_opposite = added.contains(":opposite") || bound.is_some_and(|bound| bound.contains(":opposite"));
+        let update = if needs_opposite {
+            update.expression_attribute_values(":opposite", number(opposite.amount_minor))
         } else {
-            let update = update
-                .update_expression("ADD balance_minor :amount, headroom_minor :opposite")
-                .expression_attribute_values(":opposite", number(opposite.amount_minor));
-            if amount.amount_minor >= 0 {
-                (update.condition_expression("headroom_minor >= :amount"), Lost::Refused(Refusal::CashCapExceeded))
-            } else {
-                (update.condition_expression("balance_minor >= :opposite"), Lost::Refused(Refusal::InsufficientCash))
-            }
+            update
         };
         let update = update.build().map_err(Failed::fault)?;
+        let closed = Refusal::AccountClosed { account_id: account.to_string() };
+        let lost = Lost::Limited { otherwise: refusal.unwrap_or_else(|| closed.clone()), closed };
         Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
     }
 
@@ -288,7 +367,7 @@ impl Table {
         self.find_in(&self.names.records, key).await
     }
 
-    async fn find_in(&self, table: &str, key: &Key) -> Result<Option<Item>, Failed> {
+    pub(crate) async fn find_in(&self, table: &str, key: &Key) -> Result<Option<Item>, Failed> {
         let found = self
             .client
             .get_item()

@@ -33,7 +33,8 @@ use serde_json::Value;
 use store::{
     Accounts, Activities, Agents, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory, Disbursements,
     ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs, PublicKey, QueueUrls, Queues, SecondFactors,
-    Sessions, SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    Sessions, SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors,
+    Users,
 };
 
 use crate::{
@@ -278,6 +279,12 @@ impl World {
     #[must_use]
     pub fn tracks(&self) -> Tracks {
         Tracks::new(self.tables())
+    }
+
+    /// Transfers by hand.
+    #[must_use]
+    pub fn transfers(&self) -> Transfers {
+        Transfers::new(self.tables())
     }
 
     /// Field activity.

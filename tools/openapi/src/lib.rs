@@ -48,6 +48,7 @@ struct Document {
 /// When a schema cannot be written as JSON.
 pub fn document() -> Result<String, serde_json::Error> {
     let mut document = Document { paths: BTreeMap::new(), schemas: BTreeMap::new() };
+    document.route(&access::ACCOUNT_CLOSE, 200, account_close::handle)?;
     document.route(&access::ACCOUNT_GET, 200, account_get::handle)?;
     document.route(&access::ACTIVITY_GET, 200, activity_get::handle)?;
     document.route(&access::AGENT_LIST, 200, agent_list::handle)?;
@@ -83,6 +84,9 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.open_route(&access::TOKEN_ISSUE, 200, token_issue::handle)?;
     document.route(&access::TOTP_CONFIRM, 200, totp_confirm::handle)?;
     document.route(&access::TOTP_ENROL, 200, totp_enrol::handle)?;
+    document.route(&access::TRANSFER_CREATE, 201, transfer_create::handle)?;
+    document.route(&access::TRANSFER_GET, 200, transfer_get::handle)?;
+    document.route(&access::TRANSFER_REVERSE, 201, transfer_reverse::handle)?;
     document.route(&access::USER_CREATE, 201, user_create::handle)?;
     document.route(&access::USER_GET, 200, user_get::handle)?;
     document.route(&access::USER_LIST, 200, user_list::handle)?;

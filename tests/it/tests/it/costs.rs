@@ -2,12 +2,12 @@
 //! The table in docs/DATA.md is what `every_route_is_measured` prints.
 
 use domain::access::{
-    ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, CLIENT_CREATE, CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE,
-    DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE,
-    DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET,
+    ACCOUNT_CLOSE, ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, CLIENT_CREATE, CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE,
+    CLIENT_UPDATE, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST,
+    DEVICE_REVOKE, DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET,
     LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE,
     SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM,
-    TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    TOTP_ENROL, TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -17,7 +17,7 @@ use crate::{
     logins::{Phone, client_credentials, deliver, holder, password, refresh, totp_code, with_code},
     steps::{
         TODAY, assigned, bank_line, build_settlements, close_day, collection, command, confirmed, handed_over, inr,
-        instruction, planned, point, relay, report, reserved, waiting, work_off,
+        instruction, move_money, planned, point, relay, report, reserved, reversal, transfer, waiting, work_off,
     },
 };
 
@@ -136,6 +136,16 @@ async fn every_route_is_measured() {
             &ACCOUNT_GET,
             bfil.asks(&ACCOUNT_GET).path("account_id", "partner_control.bfil"),
         ),
+        (
+            "two accounts",
+            &TRANSFER_CREATE,
+            command(&pennco.settlement, &TRANSFER_CREATE, "t1", &transfer("deposit", &hand, "vault.pennco", 500)),
+        ),
+        (
+            "to a budget",
+            &TRANSFER_CREATE,
+            command(&pennco.settlement, &TRANSFER_CREATE, "t2", &transfer("budget", "vault.pennco", "budget.sms", 500)),
+        ),
         ("", &EXPORT_CREATE, command(desk, &EXPORT_CREATE, "k8", &export)),
         (
             "two partners",
@@ -162,13 +172,23 @@ async fn every_route_is_measured() {
     let settlement = settlement.text("/items/0/settlement_id").to_owned();
     let request = bfil.asks(&SETTLEMENT_GET).path("settlement_id", &settlement);
     rows.push(("`settlement-get`".to_owned(), measured(&world, &SETTLEMENT_GET, &request).await));
+    let moved = transfer("budget", "budget.sms", "vault.pennco", 500);
+    let moved = move_money(&world, &pennco.settlement, "t3", &moved).await;
+    let close = command(&pennco.admin, &ACCOUNT_CLOSE, "t4", &json!({})).path("account_id", "budget.sms");
+    rows.push(("`account-close`".to_owned(), measured(&world, &ACCOUNT_CLOSE, &close).await));
+    let first = move_money(&world, &pennco.settlement, "t5", &transfer("deposit", &hand, "vault.pennco", 7)).await;
+    let read = desk.asks(&TRANSFER_GET).path("transfer_id", moved.text("/transfer_id"));
+    rows.push(("`transfer-get`".to_owned(), measured(&world, &TRANSFER_GET, &read).await));
+    let back = reversal(&pennco.settlement, first.text("/transfer_id"), "t6");
+    rows.push(("`transfer-reverse`, two accounts".to_owned(), measured(&world, &TRANSFER_REVERSE, &back).await));
+    seen.extend(["account-close", "transfer-get", "transfer-reverse"]);
     let export = call(&world, &EXPORT_CREATE, &command(desk, &EXPORT_CREATE, "k8", &export)).await;
     let request = desk.asks(&EXPORT_GET).path("export_id", export.text("/export_id"));
     rows.push(("`export-get`".to_owned(), measured(&world, &EXPORT_GET, &request).await));
     let tick = edge::schedule::Tick { at: world.now(), message_id: "tick".to_owned() };
     world.table.reset_calls();
     invariant_check::handle(&world.proofs(), tick).await.unwrap();
-    rows.push(("`invariant-check`, two operators of seven accounts".to_owned(), world.table.calls()));
+    rows.push(("`invariant-check`, two operators of nine accounts".to_owned(), world.table.calls()));
     rows.push(("`proof-get`".to_owned(), measured(&world, &PROOF_GET, &desk.asks(&PROOF_GET)).await));
     seen.extend(["settlement-get", "export-get", "proof-get"]);
     for route in ROUTES {

@@ -11,6 +11,7 @@ pub(crate) async fn call(world: &World, route: &'static Route, request: &RestReq
 
 async fn dispatch(world: &World, route: &'static Route, request: &RestRequest) -> Reply {
     match route.function {
+        "account-close" => world.send(route, account_close::handle, &world.accounts(), request).await,
         "account-get" => world.send(route, account_get::handle, &world.accounts(), request).await,
         "activity-get" => world.send(route, activity_get::handle, &world.activities(), request).await,
         "agent-list" => world.send(route, agent_list::handle, &world.agents(), request).await,
@@ -50,6 +51,9 @@ async fn dispatch(world: &World, route: &'static Route, request: &RestRequest) -
         "token-issue" => world.send_open(route, token_issue::handle, &world.credentials(), request).await,
         "totp-confirm" => world.send(route, totp_confirm::handle, &world.second_factors(), request).await,
         "totp-enrol" => world.send(route, totp_enrol::handle, &world.second_factors(), request).await,
+        "transfer-create" => world.send(route, transfer_create::handle, &world.transfers(), request).await,
+        "transfer-get" => world.send(route, transfer_get::handle, &world.transfers(), request).await,
+        "transfer-reverse" => world.send(route, transfer_reverse::handle, &world.transfers(), request).await,
         "user-create" => world.send(route, user_create::handle, &world.users(), request).await,
         "user-get" => world.send(route, user_get::handle, &world.users(), request).await,
         "user-list" => world.send(route, user_list::handle, &world.users(), request).await,

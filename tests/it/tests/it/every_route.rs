@@ -13,12 +13,13 @@ use crate::{
     door::call,
     logins::{Phone, phone_login, program},
     steps::{
-        TODAY, assigned, bank_line, close_day, collection, command, confirmed, handed_over, instruction, plan, point,
+        TODAY, assigned, bank_line, close_day, collection, command, confirmed, handed_over, inr, instruction, plan,
+        point, transfer_of,
     },
 };
 
 /// Ids of the right form of things that are not there.
-const NOTHING_THERE: [(&str, &str); 8] = [
+const NOTHING_THERE: [(&str, &str); 9] = [
     ("agent_id", "agt_01kagwtb0084nrm0ppw3zy9t20"),
     ("client_id", "cli_01kagwtb0084nrm0ppw3zy9t20"),
     ("delivery_id", "dlv_01kagwtb0084nrm0ppw3zy9t20"),
@@ -26,6 +27,7 @@ const NOTHING_THERE: [(&str, &str); 8] = [
     ("disbursement_id", "dsb_01kagwtb0084nrm0ppw3zy9t20"),
     ("export_id", "exp_01kagwtb0084nrm0ppw3zy9t20"),
     ("settlement_id", "stl_01kagwtb0084nrm0ppw3zy9t20"),
+    ("transfer_id", "trf_01kagwtb0084nrm0ppw3zy9t20"),
     ("user_id", "usr_01kagwtb0084nrm0ppw3zy9t20"),
 ];
 
@@ -83,6 +85,10 @@ pub(crate) fn body(route: &Route) -> Option<Value> {
         "session-create" => json!({ "username": "desk@pennco", "password": PASSWORD }),
         "settlement-create" => json!({ "business_day": TODAY }),
         "totp-confirm" => json!({ "code": "123456" }),
+        "transfer-create" => json!({ "kind": "budget", "reason": "SMS for December",
+            "entries": [{ "account_id": "budget.sms", "amount": inr(500) },
+                        { "account_id": "vault.pennco", "amount": inr(-500) }] }),
+        "transfer-reverse" => json!({ "reason": "booked twice" }),
         "user-create" => {
             json!({ "login": "clerk", "name": "Clerk", "email": "c@pennco.example", "role": "settlement" })
         }
@@ -194,7 +200,7 @@ async fn a_path_that_is_no_id_leads_nowhere() {
     for route in ROUTES.iter().filter(|route| parameter(route).is_some()) {
         let name = parameter(route).unwrap();
         let person = somebody(&world.pennco, route);
-        let of_another_kind = "trf_01kagwtb0084nrm0ppw3zy9t20";
+        let of_another_kind = "bat_01kagwtb0084nrm0ppw3zy9t20";
         let long = "x".repeat(5000);
         let upper = nothing_there(route).to_uppercase();
         for bad in ["x", "null", "..", "a#b", "%00", "agt_", of_another_kind, &long, &upper, "नमस्ते"] {
@@ -231,6 +237,7 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
     let export = json!({ "kind": "deliveries", "day": TODAY });
     let export = call(&world, &EXPORT_CREATE, &command(&vishi.admin, &EXPORT_CREATE, "k1", &export)).await;
     let hand = format!("agent_cash.{}", vishi.agents[0].subject());
+    let transfer = transfer_of(&world, vishi).await;
     let phone = phone_login(&world, vishi, &Phone::new(1)).await;
     let (program, _) = program(&world, vishi, &["settlement:read"]).await;
     let theirs = |name: &str| -> String {
@@ -242,6 +249,7 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
             "device_id" => phone.text("/device_id").to_owned(),
             "disbursement_id" => disbursement.clone(),
             "export_id" => export.text("/export_id").to_owned(),
+            "transfer_id" => transfer.clone(),
             "settlement_id" => closed.text("/items/0/settlement_id").to_owned(),
             "user_id" => vishi.desk.subject().to_owned(),
             other => panic!("no thing of the name {other}"),

@@ -52,8 +52,8 @@ async fn books_that_nobody_touched_hold() {
     assert_eq!((&proof.json["holds"], &proof.json["breach_count"]), (&json!(true), &json!(0)), "{proof:?}");
     // Two floats, five collections and a payment: two entries each.
     assert_eq!((&proof.json["transfers"], &proof.json["entries"]), (&json!(8), &json!(16)), "{proof:?}");
-    // A vault, two accounts a lender, two agents.
-    assert_eq!(proof.json["accounts"], json!(7));
+    // A vault, a bank, a suspense account, two accounts a lender, two agents.
+    assert_eq!(proof.json["accounts"], json!(9));
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod ownership;
 mod steps;
 mod throttles;
 
+mod account_close;
 mod account_get;
 mod activity_get;
 mod activity_roll_up;
@@ -64,6 +65,9 @@ mod settlement_list;
 mod token_issue;
 mod totp_confirm;
 mod totp_enrol;
+mod transfer_create;
+mod transfer_get;
+mod transfer_reverse;
 mod user_create;
 mod user_get;
 mod user_list;

@@ -13,7 +13,7 @@ use crate::{
     logins::{Phone, phone_login, program},
     steps::{
         TODAY, assign, assigned, borrower, build_settlements, close_day, collection, command, handed_over, inr,
-        instruct, instruction, plan,
+        instruct, instruction, plan, transfer_of,
     },
 };
 
@@ -36,6 +36,7 @@ struct Things {
     disbursements: Vec<Thing>,
     exports: Vec<Thing>,
     settlements: Vec<Thing>,
+    transfers: Vec<Thing>,
     users: Vec<Thing>,
 }
 
@@ -50,6 +51,7 @@ impl Things {
             "disbursement_id" => &self.disbursements,
             "export_id" => &self.exports,
             "settlement_id" => &self.settlements,
+            "transfer_id" => &self.transfers,
             "user_id" => &self.users,
             other => panic!("no things of the name {other}"),
         }
@@ -160,7 +162,9 @@ async fn everything(world: &World) -> Things {
         thing(pennco.settlement.subject(), None, &[pennco.settlement.subject()]),
         foreign(vishi.settlement.subject()),
     ];
-    Things { accounts, agents, clients, deliveries, devices, disbursements, exports, settlements, users }
+    let transfers =
+        vec![thing(&transfer_of(world, pennco).await, None, &[]), foreign(&transfer_of(world, vishi).await)];
+    Things { accounts, agents, clients, deliveries, devices, disbursements, exports, settlements, transfers, users }
 }
 
 #[tokio::test]

@@ -12,8 +12,10 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 64] = [
+const USES: [(&str, &str); 70] = [
+    ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
+    ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
@@ -95,6 +97,10 @@ const USES: [(&str, &str); 64] = [
     ("Settlements::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
     ("Settlements::operators", "Records:Query"),
     ("Tracks::record", "Tracks:PutItem"),
+    ("Transfers::books", "Records:GetItem Ledger:GetItem"),
+    ("Transfers::create", "Records:ConditionCheckItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
+    ("Transfers::get", "Records:GetItem Ledger:GetItem"),
+    ("Transfers::reverse", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Trust::csrf_token", ""),
     ("Users::create", "Records:PutItem"),
     ("Users::get", "Records:GetItem"),
