@@ -108,6 +108,12 @@ impl Route {
         self.grants.iter().map(|(role, _)| *role).collect()
     }
 
+    /// Whether only people call it: four eyes are of two people, and who holds a program's secret has another pair.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        self.function == "approval-decide"
+    }
+
     /// What a program's token must name to call it: the subject of the function's name, read or written.
     #[must_use]
     pub fn scope(&self) -> String {
@@ -140,11 +146,17 @@ routes! {
     ACCOUNT_GET = "account-get", "GET" "/api/v1/accounts/{account_id}", List, [Agent Own, Staff Operator, Settlement Operator, Partner Own, Admin Operator];
     ACTIVITY_GET = "activity-get", "GET" "/api/v1/activity", Query, [Staff Region, Settlement Operator, Admin Operator];
     AGENT_LIST = "agent-list", "GET" "/api/v1/agents", List, [Staff Region, Settlement Operator, Admin Operator];
+    APPROVAL_DECIDE = "approval-decide", "POST" "/api/v1/approvals/{approval_id}/decide", Command, [Settlement Operator, Partner Own, Admin Operator];
+    APPROVAL_GET = "approval-get", "GET" "/api/v1/approvals/{approval_id}", Query, [Staff Region, Settlement Operator, Partner Own, Admin Operator];
+    APPROVAL_LIST = "approval-list", "GET" "/api/v1/approvals", List, [Settlement Operator, Partner Own, Admin Operator];
+    AUDIT_LIST = "audit-list", "GET" "/api/v1/audit", List, [Settlement Operator, Admin Operator];
     CLIENT_CREATE = "client-create", "POST" "/api/v1/clients", Command, [Admin Operator];
     CLIENT_GET = "client-get", "GET" "/api/v1/clients/{client_id}", Query, [Admin Operator];
     CLIENT_LIST = "client-list", "GET" "/api/v1/clients", List, [Admin Operator];
     CLIENT_ROTATE = "client-rotate", "POST" "/api/v1/clients/{client_id}/secret", Command, [Admin Operator];
     CLIENT_UPDATE = "client-update", "PATCH" "/api/v1/clients/{client_id}", Edit, [Admin Operator];
+    DAY_CLOSE_GET = "day-close-get", "GET" "/api/v1/day-closes/{business_day}", Query, [Agent Own, Staff Region, Settlement Operator, Partner Own, Admin Operator];
+    DAY_CLOSE_LIST = "day-close-list", "GET" "/api/v1/day-closes", List, [Agent Own, Staff Region, Settlement Operator, Partner Own, Admin Operator];
     DELIVERY_ASSIGN = "delivery-assign", "POST" "/api/v1/deliveries/{delivery_id}/assign", Command, [Staff Region, Admin Operator];
     DELIVERY_CONFIRM = "delivery-confirm", "POST" "/api/v1/deliveries/{delivery_id}/confirm", Command, [Agent Own];
     DELIVERY_CREATE = "delivery-create", "POST" "/api/v1/deliveries", Command, [Staff Region, Partner Own, Admin Operator];
@@ -152,16 +164,22 @@ routes! {
     DELIVERY_LIST = "delivery-list", "GET" "/api/v1/deliveries", List, [Agent Own, Staff Region, Admin Operator];
     DEVICE_LIST = "device-list", "GET" "/api/v1/devices", List, [Agent Own, Staff Region, Admin Operator];
     DEVICE_REVOKE = "device-revoke", "POST" "/api/v1/devices/{device_id}/revoke", Command, [Agent Own, Staff Region, Admin Operator];
+    DISBURSEMENT_CANCEL = "disbursement-cancel", "POST" "/api/v1/disbursements/{disbursement_id}/cancel", Command, [Staff Region, Partner Own, Admin Operator];
     DISBURSEMENT_CREATE = "disbursement-create", "POST" "/api/v1/disbursements", Command, [Partner Own];
     DISBURSEMENT_GET = "disbursement-get", "GET" "/api/v1/disbursements/{disbursement_id}", Query, [Staff Region, Settlement Operator, Partner Own, Admin Operator];
     DISBURSEMENT_RECONCILE = "disbursement-reconcile", "POST" "/api/v1/disbursements/{disbursement_id}/reconcile", Command, [Settlement Operator];
     EXPORT_CREATE = "export-create", "POST" "/api/v1/exports", Command, [Staff Region, Settlement Operator, Admin Operator];
     EXPORT_GET = "export-get", "GET" "/api/v1/exports/{export_id}", Query, [Staff Own, Settlement Operator, Admin Operator];
+    EXPOSURE_GET = "exposure-get", "GET" "/api/v1/payouts/exposure", Query, [Settlement Operator, Admin Operator];
     JWKS_GET = "jwks-get", "GET" "/.well-known/jwks.json", Public, [];
     LOCATION_RECORD = "location-record", "POST" "/api/v1/agents/{agent_id}/location", NaturalCommand, [Agent Own];
     OTP_REQUEST = "otp-request", "POST" "/api/v1/auth/otp", Public, [];
     PASSWORD_RESET = "password-reset", "POST" "/api/v1/auth/password/reset", Public, [];
     PASSWORD_SET = "password-set", "POST" "/api/v1/auth/password", Public, [];
+    PAYOUT_CREATE = "payout-create", "POST" "/api/v1/payouts", Command, [Settlement Operator];
+    PAYOUT_GET = "payout-get", "GET" "/api/v1/payouts/{payout_id}", Query, [Settlement Operator, Partner Own, Admin Operator];
+    PAYOUT_LIST = "payout-list", "GET" "/api/v1/payouts", List, [Settlement Operator, Partner Own, Admin Operator];
+    PAYOUT_UPDATE = "payout-update", "PATCH" "/api/v1/payouts/{payout_id}", Edit, [Settlement Operator];
     PROOF_GET = "proof-get", "GET" "/api/v1/proof", Query, [Staff Operator, Settlement Operator, Admin Operator];
     SESSION_CREATE = "session-create", "POST" "/api/v1/auth/session", Public, [];
     SESSION_DELETE = "session-delete", "DELETE" "/api/v1/auth/session", NaturalCommand, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];
@@ -169,6 +187,9 @@ routes! {
     SETTLEMENT_CREATE = "settlement-create", "POST" "/api/v1/settlements", Command, [Settlement Operator];
     SETTLEMENT_GET = "settlement-get", "GET" "/api/v1/settlements/{settlement_id}", Query, [Settlement Operator, Partner Own, Admin Operator];
     SETTLEMENT_LIST = "settlement-list", "GET" "/api/v1/settlements", List, [Settlement Operator, Partner Own, Admin Operator];
+    STATEMENT_CREATE = "statement-create", "POST" "/api/v1/statements", Command, [Settlement Operator];
+    STATEMENT_GET = "statement-get", "GET" "/api/v1/statements/{statement_id}", Query, [Settlement Operator, Admin Operator];
+    STATEMENT_LIST = "statement-list", "GET" "/api/v1/statements", List, [Settlement Operator, Admin Operator];
     TOKEN_ISSUE = "token-issue", "POST" "/api/v1/auth/token", Token, [];
     TOTP_CONFIRM = "totp-confirm", "POST" "/api/v1/auth/totp/confirm", NaturalCommand, [Staff Own, Settlement Own, Admin Own];
     TOTP_ENROL = "totp-enrol", "POST" "/api/v1/auth/totp", NaturalCommand, [Staff Own, Settlement Own, Admin Own];
@@ -333,7 +354,7 @@ impl Party for Partner {
     }
 }
 
-/// Declares callers of some roles of the operator's own people.
+/// Declares callers of some roles.
 macro_rules! parties {
     ($($(#[$doc:meta])* $name:ident: $($role:ident)|+;)*) => {$(
         $(#[$doc])*
@@ -362,6 +383,8 @@ parties! {
     SettlementDesk: Settlement;
     /// A caller who keeps the books.
     Bookkeeper: Settlement | Admin;
+    /// A caller who may approve what somebody else asked for: not the desk and the agents, who carry it out.
+    Approver: Settlement | Partner | Admin;
     /// A caller who manages people and programs.
     Admin: Admin;
 }
@@ -376,11 +399,12 @@ impl Caller {
     /// The caller on a route.
     ///
     /// # Errors
-    /// [`Failed::Forbidden`] when the role may not call it, [`Failed::OutOfScope`] when the program's token does not
+    /// [`Failed::Forbidden`] when the role, or a program, may not call it, [`Failed::OutOfScope`] when the program's token does not
     /// name it.
     pub fn on(self, route: &Route) -> Result<Self, Failed> {
         let reach = route.reach(self.role);
-        if reach == Reach::None {
+        let is_program = self.authentication.client_id.is_some();
+        if reach == Reach::None || (is_program && route.is_for_people()) {
             return Err(Failed::Forbidden);
         }
         match &self.authentication.scopes {

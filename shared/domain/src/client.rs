@@ -108,7 +108,11 @@ pub struct ClientChange {
 
 /// The scopes that a role can use at all.
 fn scopes_of(role: Role) -> BTreeSet<String> {
-    access::ROUTES.iter().filter(|route| route.admits(role)).map(|route| route.scope()).collect()
+    access::ROUTES
+        .iter()
+        .filter(|route| route.admits(role) && !route.is_for_people())
+        .map(|route| route.scope())
+        .collect()
 }
 
 fn unusable_scopes(role: Role, scopes: &BTreeSet<String>) -> Option<Flaw> {
@@ -229,7 +233,9 @@ mod tests {
             currency: Currency::Inr,
             regions: vec![],
             partners: vec!["bfil".parse().unwrap()],
+            payout_rails: std::collections::BTreeMap::new(),
             business_calendar: crate::calendar::BusinessCalendar::default(),
+            approvals: vec![],
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Command {
     pub request_id: String,
     /// The path that was called, or the job's name: what a refusal is an instance of.
     pub instance: String,
+    /// Why, in the words of whoever asks, where the route takes a reason.
+    pub reason: Option<String>,
 }
 
 impl Command {
@@ -58,6 +60,7 @@ impl Command {
             at,
             request_id,
             instance,
+            reason: None,
         }
     }
 
@@ -74,6 +77,7 @@ impl Command {
             at,
             request_id,
             instance: route.template.to_owned(),
+            reason: None,
         }
     }
 
@@ -90,7 +94,14 @@ impl Command {
             at,
             request_id,
             instance: job.to_owned(),
+            reason: None,
         }
+    }
+
+    /// The command with the reason that was given for it, for the audit.
+    #[must_use]
+    pub fn because(self, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..self }
     }
 
     /// What ids are minted from: the scope of the key, so that two commands never share one.

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    AgentId, Caller, Command, Day, DeliveryId, DisbursementId, Failed, Flaw, Money, PartnerName, Refusal, RegionName,
-    Timestamp, TransferId,
+    AgentId, ApprovalId, Caller, Command, Day, DeliveryId, DisbursementId, Failed, Flaw, Money, PartnerName, Refusal,
+    RegionName, Timestamp, TransferId,
     access::{Agent, Belongings, Owned},
+    approval::PreviewPosting,
     id::Sha256Hex,
     ledger::{Account, Subject, Transfer, TransferKind},
 };
@@ -54,7 +55,9 @@ impl DeliveryStatus {
             Self::Pending => &[Self::Assigned, Self::Cancelled],
             Self::Assigned => &[Self::OutForDelivery, Self::Confirmed, Self::Failed, Self::Cancelled],
             Self::OutForDelivery => &[Self::Confirmed, Self::Failed, Self::Cancelled],
-            Self::Confirmed | Self::Failed | Self::Cancelled => &[],
+            // Cash that was handed over where nobody could hear of it is a fact.
+            Self::Cancelled => &[Self::Confirmed],
+            Self::Confirmed | Self::Failed => &[],
         }
     }
 
@@ -145,6 +148,9 @@ pub struct Delivery {
     pub agent_id: Option<AgentId>,
     /// The instruction it carries out.
     pub disbursement_id: Option<DisbursementId>,
+    /// The approval without which no agent gets it; it stays with a visit that was called off because it was not given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub awaits_approval: Option<ApprovalId>,
     /// What happened at the door.
     pub conclusion: Option<Conclusion>,
     /// Counts its changes, from 1.
@@ -360,6 +366,7 @@ impl Delivery {
             due: new.due,
             agent_id: None,
             disbursement_id: None,
+            awaits_approval: None,
             conclusion: None,
             version: 1,
             created_at: command.at,
@@ -373,6 +380,9 @@ impl Delivery {
     /// [`Refusal`] when it is no longer pending, or the agent works elsewhere.
     pub fn assign(&self, agent_id: &AgentId, agent_regions: &[RegionName], at: Timestamp) -> Result<Self, Refusal> {
         self.must_move_to(DeliveryStatus::Assigned)?;
+        if let Some(approval_id) = &self.awaits_approval {
+            return Err(Refusal::ApprovalPending { approval_id: approval_id.to_string() });
+        }
         if !agent_regions.contains(&self.region) {
             return Err(Refusal::AgentNotInRegion { region: self.region.to_string() });
         }
@@ -427,6 +437,40 @@ impl Delivery {
         };
         let after = Self { conclusion: Some(conclusion), ..self.advanced(status, command.at) };
         Ok(Concluded { after, receipt, transfer })
+    }
+
+    /// The visit that an agent may get now, because it was approved.
+    ///
+    /// # Errors
+    /// [`Refusal::IllegalTransition`] when it was called off meanwhile.
+    pub fn release(&self, at: Timestamp) -> Result<Self, Refusal> {
+        self.must_move_to(DeliveryStatus::Assigned)?;
+        Ok(Self { awaits_approval: None, ..self.advanced(self.status, at) })
+    }
+
+    /// The visit that nobody makes any more.
+    ///
+    /// # Errors
+    /// [`Refusal::IllegalTransition`] when it is concluded.
+    pub fn call_off(&self, at: Timestamp) -> Result<Self, Refusal> {
+        self.must_move_to(DeliveryStatus::Cancelled)?;
+        Ok(self.advanced(DeliveryStatus::Cancelled, at))
+    }
+
+    /// What will be booked when cash changes hands; whose cash is known once the visit has its agent.
+    #[must_use]
+    pub fn preview(&self) -> Vec<PreviewPosting> {
+        let hand = self.agent_id.clone().map(Account::AgentCash);
+        let control = Account::PartnerControl(self.partner_id.clone());
+        let opposite = Money { amount_minor: self.amount.amount_minor.saturating_neg(), ..self.amount };
+        let (in_hand, in_control) = match self.kind {
+            DeliveryKind::Collection => (self.amount, opposite),
+            DeliveryKind::Disbursement => (opposite, self.amount),
+        };
+        vec![
+            PreviewPosting { account_kind: control.kind().to_owned(), account_id: Some(control), amount: in_control },
+            PreviewPosting { account_id: hand, account_kind: "agent_cash".to_owned(), amount: in_hand },
+        ]
     }
 
     /// A collection takes at most what is due; a disbursement hands over exactly what was instructed.
@@ -705,13 +749,24 @@ mod tests {
 
     #[test]
     fn what_has_ended_names_no_legal_move() {
-        for status in [DeliveryStatus::Confirmed, DeliveryStatus::Failed, DeliveryStatus::Cancelled] {
+        for status in [DeliveryStatus::Confirmed, DeliveryStatus::Failed] {
             let refused = visit(DeliveryKind::Collection, status).conclude(&agent(b"a"), &outcome(1), &command());
             let Err(Failed::Refused(Refusal::IllegalTransition { legal_moves, .. })) = refused else {
                 panic!("{status} must refuse: {refused:?}")
             };
             assert_eq!(legal_moves, Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn cash_that_was_handed_over_offline_is_booked_although_the_visit_was_called_off() {
+        let before = visit(DeliveryKind::Disbursement, DeliveryStatus::Cancelled);
+        let concluded = before.conclude(&agent(b"a"), &outcome(150_000), &command()).unwrap();
+        assert_eq!((concluded.after.status, concluded.transfer.is_some()), (DeliveryStatus::Confirmed, true));
+        let nothing = before.conclude(&agent(b"a"), &failure(), &command());
+        assert!(matches!(nothing, Err(Failed::Refused(Refusal::IllegalTransition { .. }))), "{nothing:?}");
+        let nobodys = Delivery { agent_id: None, ..before };
+        assert!(matches!(nobodys.conclude(&agent(b"a"), &outcome(150_000), &command()), Err(Failed::Unknown)));
     }
 
     proptest! {

@@ -6,17 +6,23 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Command, Day, DeliveryId, DisbursementId, Failed, Money, PartnerName, Refusal, RegionName, Timestamp,
+    ApprovalId, Command, Day, DeliveryId, DisbursementId, Failed, Money, PartnerName, Refusal, RegionName, StatementId,
+    Timestamp,
     access::{Belongings, Owned},
-    delivery::{Borrower, Delivery, DeliveryKind, DeliveryStatus, NewDelivery, is_reference},
+    approval::Approval,
+    delivery::{Borrower, Conclusion, Delivery, DeliveryKind, DeliveryStatus, NewDelivery, is_reference},
+    matching::{Expected, Rules},
+    reconciliation::Rule,
 };
 
 /// How far the payment has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisbursementStatus {
-    /// Instructed.
+    /// Instructed; it waits for approval.
     Created,
+    /// Approved by people, or needing nobody's approval.
+    Approved,
     /// Its visit has an agent.
     Reserved,
     /// The borrower has the cash.
@@ -25,16 +31,53 @@ pub enum DisbursementStatus {
     Reconciled,
     /// The visit failed, or the bank line differs.
     Exception,
+    /// Not approved, or not in time.
+    Rejected,
+    /// Called off before cash changed hands.
+    Cancelled,
 }
 
 impl DisbursementStatus {
-    fn as_str(self) -> &'static str {
+    /// Every status, in the order a payment can go through them.
+    pub const ALL: [Self; 8] = [
+        Self::Created,
+        Self::Approved,
+        Self::Reserved,
+        Self::HandedOver,
+        Self::Cancelled,
+        Self::Exception,
+        Self::Reconciled,
+        Self::Rejected,
+    ];
+
+    /// What a payment can become from here. An exception whose visit failed can become nothing any more:
+    /// [`Instruction::legal_moves`] knows which one it is.
+    #[must_use]
+    pub fn legal_moves(self) -> &'static [Self] {
+        match self {
+            Self::Created => &[Self::Approved, Self::Rejected, Self::Cancelled],
+            Self::Approved => &[Self::Reserved, Self::Cancelled],
+            Self::Reserved => &[Self::HandedOver, Self::Exception, Self::Cancelled],
+            Self::HandedOver => &[Self::Reconciled, Self::Exception],
+            // Cash that was handed over all the same.
+            Self::Cancelled => &[Self::Exception],
+            Self::Exception => &[Self::Reconciled],
+            Self::Reconciled | Self::Rejected => &[],
+        }
+    }
+
+    /// The word for it in documents.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
+            Self::Approved => "approved",
             Self::Reserved => "reserved",
             Self::HandedOver => "handed_over",
             Self::Reconciled => "reconciled",
             Self::Exception => "exception",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -68,6 +111,9 @@ pub struct Instruction {
     pub disbursement_id: DisbursementId,
     /// The visit that carries it out.
     pub delivery_id: DeliveryId,
+    /// The approval that it needed, if it needed one.
+    #[serde(default)]
+    pub approval_id: Option<ApprovalId>,
     /// Who instructed it.
     pub partner_id: PartnerName,
     /// The partner's own word for it.
@@ -80,6 +126,9 @@ pub struct Instruction {
     pub due: Day,
     /// What the bank said.
     pub reconciliation: Option<Reconciliation>,
+    /// That it was called off.
+    #[serde(default)]
+    pub cancellation: Option<Cancellation>,
     /// Counts its changes, from 1.
     pub version: u64,
     /// When it was instructed.
@@ -95,6 +144,8 @@ pub struct Disbursement {
     pub disbursement_id: DisbursementId,
     /// The visit that carries it out.
     pub delivery_id: DeliveryId,
+    /// The approval that it needed, if it needed one.
+    pub approval_id: Option<ApprovalId>,
     /// Who instructed it.
     pub partner_id: PartnerName,
     /// The partner's own word for it.
@@ -110,12 +161,34 @@ pub struct Disbursement {
     pub status: DisbursementStatus,
     /// What the bank said.
     pub reconciliation: Option<Reconciliation>,
+    /// That it was called off; beside `exception` the cash was handed over all the same.
+    pub cancellation: Option<Cancellation>,
     /// Counts its changes.
     pub version: u64,
     /// When it was instructed.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// Why a payment is to be called off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewCancellation {
+    /// Why, for whoever asks later.
+    #[garde(length(chars, min = 1, max = 500))]
+    pub reason: String,
+}
+
+/// That a payment was called off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cancellation {
+    /// Why.
+    pub reason: String,
+    /// By whom: the person's or the program's id.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A line of a bank statement.
@@ -135,7 +208,7 @@ pub struct BankLine {
 }
 
 #[expect(clippy::ptr_arg, reason = "garde hands over the field's own type")]
-fn is_utr<C>(reference: &String, _: &C) -> garde::Result {
+pub(crate) fn is_utr<C>(reference: &String, _: &C) -> garde::Result {
     if (12..=22).contains(&reference.len()) && reference.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(())
     } else {
@@ -180,9 +253,38 @@ pub struct Reconciliation {
     pub value_date: Day,
     /// Every way in which it differs.
     pub differences: Vec<Difference>,
+    /// The match of a statement that settled it, if one did; a line of several payments stands here with each one's own
+    /// amount.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub statement: Option<StatementMatch>,
     /// When it was compared.
     pub at: Timestamp,
 }
+
+/// Which lines of a statement settled a disbursement, and by what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StatementMatch {
+    /// The statement.
+    pub statement_id: StatementId,
+    /// The lines, in order.
+    pub lines: Vec<u32>,
+    /// What ties them to the payment.
+    pub rule: Rule,
+    /// The lines less all payments that they settle, in minor units.
+    pub difference_minor: i64,
+    /// Why somebody matched them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// How a statement's line may differ from the payment that it belongs to: in nothing but the day, by as much as
+/// [`Instruction::reconcile`] lets it. Up to six payments may have been sent as one.
+pub const MATCHING_RULES: Rules = Rules {
+    tolerance_minor: 0,
+    date_drift_days: VALUE_DATE_WINDOW_DAYS,
+    early_days: 0,
+    most_in_group: crate::matching::MOST_IN_GROUP,
+};
 
 /// A bank books a transfer on the day of the hand-over or, across a weekend and a holiday, up to three days later.
 const VALUE_DATE_WINDOW_DAYS: i64 = 3;
@@ -218,12 +320,14 @@ impl Instruction {
         let instruction = Self {
             disbursement_id: disbursement_id.clone(),
             delivery_id: delivery.delivery_id.clone(),
+            approval_id: None,
             partner_id,
             reference: new.reference.clone(),
             region: new.region.clone(),
             amount: new.amount,
             due: new.due,
             reconciliation: None,
+            cancellation: None,
             version: 1,
             created_at: command.at,
             updated_at: command.at,
@@ -231,16 +335,117 @@ impl Instruction {
         (instruction, Delivery { disbursement_id: Some(disbursement_id), ..delivery })
     }
 
+    /// What the bank's statement should show of it: nothing before the hand-over, and nothing any more once it is
+    /// reconciled. A payment leaves the account, and the partner's own reference goes along with it.
+    #[must_use]
+    pub fn expected(&self, visit: &Delivery, zone: &TimeZone) -> Option<Expected> {
+        self.waiting(visit).ok().and_then(|handed_over| {
+            Some(Expected {
+                id: self.disbursement_id.to_string(),
+                reference: String::new(),
+                end_to_end: Some(self.reference.clone()),
+                amount: self.amount.negated().ok()?,
+                date: handed_over.received_at.day_in(zone),
+            })
+        })
+    }
+
+    /// The hand-over of a disbursement that waits for its bank line.
+    fn waiting<'v>(&self, visit: &'v Delivery) -> Result<&'v Conclusion, Failed> {
+        let handed_over = self.handed_over(visit)?;
+        if self.is_reconciled() {
+            return Err(self.illegal(visit).into());
+        }
+        Ok(handed_over)
+    }
+
+    /// How a visit ended that handed the cash over.
+    fn handed_over<'v>(&self, visit: &'v Delivery) -> Result<&'v Conclusion, Failed> {
+        let handed_over = visit.conclusion.as_ref().filter(|_| visit.status == DeliveryStatus::Confirmed);
+        handed_over.ok_or_else(|| self.illegal(visit).into())
+    }
+
+    /// Whether a bank line bears it out.
+    #[must_use]
+    pub fn is_reconciled(&self) -> bool {
+        self.reconciliation.as_ref().is_some_and(|said| said.outcome == ReconciliationOutcome::Reconciled)
+    }
+
+    /// The disbursement as lines of a statement settle it.
+    ///
+    /// # Errors
+    /// [`Refusal::IllegalTransition`] before the hand-over and after the reconciliation.
+    pub fn settle(&self, visit: &Delivery, said: Reconciliation) -> Result<Self, Failed> {
+        self.waiting(visit)?;
+        let (version, updated_at) = (self.version.saturating_add(1), self.updated_at.max(said.at));
+        Ok(Self { reconciliation: Some(said), version, updated_at, ..self.clone() })
+    }
+
     /// How far it has come, given its visit.
     #[must_use]
     pub fn status(&self, visit: &Delivery) -> DisbursementStatus {
         match (&self.reconciliation, visit.status) {
             (Some(said), _) if said.outcome == ReconciliationOutcome::Reconciled => DisbursementStatus::Reconciled,
+            (None, DeliveryStatus::Cancelled) if self.cancellation.is_some() => DisbursementStatus::Cancelled,
+            (None, DeliveryStatus::Cancelled) if visit.awaits_approval.is_some() => DisbursementStatus::Rejected,
             (Some(_), _) | (None, DeliveryStatus::Failed | DeliveryStatus::Cancelled) => DisbursementStatus::Exception,
+            (None, DeliveryStatus::Confirmed) if self.cancellation.is_some() => DisbursementStatus::Exception,
             (None, DeliveryStatus::Confirmed) => DisbursementStatus::HandedOver,
             (None, DeliveryStatus::Assigned | DeliveryStatus::OutForDelivery) => DisbursementStatus::Reserved,
-            (None, DeliveryStatus::Pending) => DisbursementStatus::Created,
+            (None, DeliveryStatus::Pending) if visit.awaits_approval.is_some() => DisbursementStatus::Created,
+            (None, DeliveryStatus::Pending) => DisbursementStatus::Approved,
         }
+    }
+
+    /// What it can become from here, given its visit.
+    #[must_use]
+    pub fn legal_moves(&self, visit: &Delivery) -> &'static [DisbursementStatus] {
+        let (status, agent) = (self.status(visit), &visit.agent_id);
+        match status {
+            DisbursementStatus::Exception if visit.status != DeliveryStatus::Confirmed => &[],
+            // Nobody can have handed over what nobody had.
+            DisbursementStatus::Cancelled if agent.is_none() => &[],
+            DisbursementStatus::Created
+            | DisbursementStatus::Approved
+            | DisbursementStatus::Reserved
+            | DisbursementStatus::HandedOver
+            | DisbursementStatus::Reconciled
+            | DisbursementStatus::Exception
+            | DisbursementStatus::Rejected
+            | DisbursementStatus::Cancelled => status.legal_moves(),
+        }
+    }
+
+    /// That a move is none of the legal ones.
+    fn illegal(&self, visit: &Delivery) -> Refusal {
+        Refusal::IllegalTransition {
+            status: self.status(visit).as_str().to_owned(),
+            legal_moves: self.legal_moves(visit).iter().map(|next| next.as_str().to_owned()).collect(),
+        }
+    }
+
+    /// Calls the payment off, with its visit and the approval that it still waits for. Legal until the visit is
+    /// concluded.
+    ///
+    /// # Errors
+    /// [`Refusal::IllegalTransition`] from then on.
+    pub fn cancel(
+        &self,
+        visit: &Delivery,
+        approval: Option<&Approval>,
+        command: &Command,
+        new: &NewCancellation,
+    ) -> Result<Cancelled, Refusal> {
+        if !self.legal_moves(visit).contains(&DisbursementStatus::Cancelled) {
+            return Err(self.illegal(visit));
+        }
+        let cancellation = Cancellation { reason: new.reason.clone(), by: command.principal.clone(), at: command.at };
+        let version = self.version.saturating_add(1);
+        Ok(Cancelled {
+            instruction: Self { cancellation: Some(cancellation), version, updated_at: command.at, ..self.clone() },
+            visit: visit.call_off(command.at)?,
+            approval: approval.and_then(|approval| approval.cancelled(command.at)),
+        })
     }
 
     /// Counts the changes of instruction and visit together: what is answered changes with either.
@@ -255,6 +460,7 @@ impl Instruction {
         Disbursement {
             disbursement_id: self.disbursement_id.clone(),
             delivery_id: self.delivery_id.clone(),
+            approval_id: self.approval_id.clone(),
             partner_id: self.partner_id.clone(),
             reference: self.reference.clone(),
             region: self.region.clone(),
@@ -262,6 +468,7 @@ impl Instruction {
             due: self.due,
             status: self.status(visit),
             reconciliation: self.reconciliation.clone(),
+            cancellation: self.cancellation.clone(),
             version: self.shown_version(visit),
             created_at: self.created_at,
             updated_at: self.updated_at.max(visit.updated_at),
@@ -280,27 +487,12 @@ impl Instruction {
         zone: &TimeZone,
         at: Timestamp,
     ) -> Result<Reconciled, Failed> {
-        let handed_over = visit.conclusion.as_ref().filter(|_| visit.status == DeliveryStatus::Confirmed);
-        let Some(handed_over) = handed_over else {
-            let legal_moves = match visit.status {
-                DeliveryStatus::Failed | DeliveryStatus::Cancelled => vec![],
-                DeliveryStatus::Pending
-                | DeliveryStatus::Assigned
-                | DeliveryStatus::OutForDelivery
-                | DeliveryStatus::Confirmed => vec!["handed_over".to_owned()],
-            };
-            let status = self.status(visit).as_str().to_owned();
-            return Err(Refusal::IllegalTransition { status, legal_moves }.into());
-        };
+        let handed_over = self.handed_over(visit)?;
         if let Some(said) = self.reconciliation.as_ref().filter(|s| s.outcome == ReconciliationOutcome::Reconciled) {
             let same = said.bank_reference.eq_ignore_ascii_case(&line.bank_reference)
                 && said.amount == line.amount
                 && said.value_date == line.value_date;
-            return if same {
-                Ok(Reconciled::Already)
-            } else {
-                Err(Refusal::IllegalTransition { status: "reconciled".to_owned(), legal_moves: vec![] }.into())
-            };
+            return if same { Ok(Reconciled::Already) } else { Err(self.illegal(visit).into()) };
         }
         let paid = handed_over.amount.unwrap_or(self.amount);
         let differences = differences(paid, handed_over.received_at.day_in(zone), line);
@@ -312,12 +504,24 @@ impl Instruction {
             amount: line.amount,
             value_date: line.value_date,
             differences,
+            statement: None,
             at,
         };
         let version = self.version.saturating_add(1);
         let after = Self { reconciliation: Some(reconciliation), version, updated_at: at, ..self.clone() };
         Ok(Reconciled::Now { after: Box::new(after), outcome })
     }
+}
+
+/// A payment that was called off, and what goes with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cancelled {
+    /// The instruction afterwards.
+    pub instruction: Instruction,
+    /// The visit afterwards.
+    pub visit: Delivery,
+    /// The approval afterwards, if it was still waited for.
+    pub approval: Option<Approval>,
 }
 
 /// What a comparison comes to.
@@ -356,9 +560,15 @@ fn differences(paid: Money, handed_over: Day, line: &BankLine) -> Vec<Difference
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use proptest::prelude::*;
 
     use super::*;
-    use crate::{Currency, delivery::Conclusion};
+    use crate::{
+        AgentId, Caller, Currency, Role,
+        access::{Agent, Party as _},
+        approval::{NewDecision, Request, SubjectKind, Verdict},
+        delivery::{Conclusion, FailureReason, Outcome, OutcomeKind},
+    };
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -452,6 +662,127 @@ mod tests {
             .reconcile(&visit, &line(500_000, date(2026, 11, 21)), &kolkata(), at("2026-11-21T10:00:00Z"))
             .unwrap_err();
         let Failed::Refused(Refusal::IllegalTransition { status, legal_moves }) = failed else { panic!("{failed:?}") };
-        assert_eq!((status.as_str(), legal_moves.as_slice()), ("created", ["handed_over".to_owned()].as_slice()));
+        let moves: Vec<_> = legal_moves.iter().map(String::as_str).collect();
+        assert_eq!((status.as_str(), moves), ("approved", vec!["reserved", "cancelled"]));
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Try {
+        Decide(Verdict),
+        Expire,
+        Assign,
+        Confirm,
+        Fail,
+        Cancel,
+        Reconcile(i64),
+    }
+
+    fn tries() -> impl Strategy<Value = Vec<Try>> {
+        let one = prop_oneof![
+            1 => Just(Try::Decide(Verdict::Approve)),
+            1 => Just(Try::Decide(Verdict::Reject)),
+            1 => Just(Try::Expire),
+            3 => Just(Try::Assign),
+            3 => Just(Try::Confirm),
+            1 => Just(Try::Fail),
+            1 => Just(Try::Cancel),
+            2 => prop_oneof![Just(500_000), Just(500_001)].prop_map(Try::Reconcile),
+        ];
+        prop::collection::vec(one, 1..20)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_tried_a_payment_moves_as_the_table_says_and_cash_moves_once(
+            tries in tries(),
+            waits in any::<bool>(),
+        ) {
+            let now = at("2026-11-21T10:00:00Z");
+            let rules = ["disbursement:24:1=1".parse().unwrap()];
+            let command = Command::of_job("pennco".parse().unwrap(), "test", "k", now, "r".to_owned());
+            let person = |role, name: &str| Caller::new("pennco".parse().unwrap(), role, name.to_owned(), vec![]);
+            let (mut instruction, mut visit) = planned();
+            let mut approval = waits.then(|| {
+                let request = Request {
+                    subject: SubjectKind::Disbursement,
+                    subject_id: instruction.disbursement_id.to_string(),
+                    partner_id: None,
+                    region: None,
+                    amount: instruction.amount,
+                    preview: vec![],
+                };
+                Approval::asked(&rules, &command, &person(Role::Partner, "bfil"), request).unwrap()
+            });
+            visit.awaits_approval = approval.as_ref().map(|approval| approval.approval_id.clone());
+            let agent_id = AgentId::mint(now, &[b"a"]);
+            let agent = Agent::of(person(Role::Agent, agent_id.as_str())).unwrap();
+            let outcome = |cash: bool| Outcome {
+                outcome: if cash { OutcomeKind::Confirmed } else { OutcomeKind::Failed },
+                amount: cash.then_some(instruction.amount),
+                reason: (!cash).then_some(FailureReason::Refused),
+                occurred_at: now,
+                position: None,
+                proof_sha256: None,
+            };
+            let (confirmed, failed) = (outcome(true), outcome(false));
+            let mut transfers = 0;
+            for what in tries {
+                let (before, moves) = (instruction.status(&visit), instruction.legal_moves(&visit));
+                match what {
+                    Try::Decide(verdict) => {
+                        let new = NewDecision { decision: verdict, reason: "r".into() };
+                        let decided = approval.as_ref().map(|one| one.decide(&person(Role::Admin, "a"), &new, now));
+                        if let Some(Ok(after)) = decided {
+                            let settled = match verdict {
+                                Verdict::Approve => visit.release(now),
+                                Verdict::Reject => visit.call_off(now),
+                            };
+                            visit = settled.unwrap();
+                            approval = Some(after);
+                        }
+                    }
+                    Try::Expire => {
+                        if let Some(Ok(after)) = approval.as_ref().map(|one| one.expire(one.expires_at)) {
+                            visit = visit.call_off(now).unwrap();
+                            approval = Some(after);
+                        }
+                    }
+                    Try::Assign => {
+                        let given = visit.assign(&agent_id, std::slice::from_ref(&visit.region), now);
+                        visit = given.unwrap_or(visit);
+                    }
+                    Try::Confirm | Try::Fail => {
+                        let report = if matches!(what, Try::Confirm) { &confirmed } else { &failed };
+                        if let Ok(concluded) = visit.conclude(&agent, report, &command) {
+                            transfers += usize::from(concluded.transfer.is_some());
+                            visit = concluded.after;
+                        }
+                    }
+                    Try::Cancel => {
+                        let new = NewCancellation { reason: "r".into() };
+                        match instruction.cancel(&visit, approval.as_ref(), &command, &new) {
+                            Ok(cancelled) => {
+                                (instruction, visit) = (cancelled.instruction, cancelled.visit);
+                                approval = cancelled.approval.or(approval);
+                            }
+                            Err(refused) => prop_assert!(
+                                matches!(refused, Refusal::IllegalTransition { .. }), "{refused:?}"
+                            ),
+                        }
+                    }
+                    Try::Reconcile(minor) => {
+                        let line = line(minor, date(2026, 11, 21));
+                        let said = instruction.reconcile(&visit, &line, &kolkata(), now);
+                        if let Ok(Reconciled::Now { after, .. }) = said {
+                            instruction = *after;
+                        }
+                    }
+                }
+                let after = instruction.status(&visit);
+                prop_assert!(after == before || moves.contains(&after), "{what:?}: {before:?} became {after:?}");
+                let has_cash = matches!(visit.status, DeliveryStatus::Confirmed);
+                prop_assert_eq!(transfers, usize::from(has_cash), "cash moved once, and where it is shown");
+            }
+        }
     }
 }

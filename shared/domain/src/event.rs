@@ -19,24 +19,75 @@ pub enum Happened {
     /// The visit did not work out.
     #[serde(rename = "delivery.failed")]
     DeliveryFailed,
+    /// A visit was called off.
+    #[serde(rename = "delivery.cancelled")]
+    DeliveryCancelled,
     /// A partner instructed a payment.
     #[serde(rename = "disbursement.created")]
     DisbursementCreated,
+    /// As many people as it takes approved a payment.
+    #[serde(rename = "disbursement.approved")]
+    DisbursementApproved,
+    /// A payment was not approved.
+    #[serde(rename = "disbursement.rejected")]
+    DisbursementRejected,
+    /// A payment was called off.
+    #[serde(rename = "disbursement.cancelled")]
+    DisbursementCancelled,
     /// The bank line matches.
     #[serde(rename = "disbursement.reconciled")]
     DisbursementReconciled,
     /// The bank line differs.
     #[serde(rename = "disbursement.excepted")]
     DisbursementExcepted,
+    /// Something waits for people's approval.
+    #[serde(rename = "approval.requested")]
+    ApprovalRequested,
+    /// Somebody approved or rejected something.
+    #[serde(rename = "approval.decided")]
+    ApprovalDecided,
+    /// Nobody decided in time.
+    #[serde(rename = "approval.expired")]
+    ApprovalExpired,
+    /// A business day was closed.
+    #[serde(rename = "day.closed")]
+    DayClosed,
+    /// The report of a closed day is there.
+    #[serde(rename = "day.reported")]
+    DayReported,
     /// A business day was closed for a partner.
     #[serde(rename = "settlement.requested")]
     SettlementRequested,
     /// A settlement is booked and its file lies ready.
     #[serde(rename = "settlement.settled")]
     SettlementSettled,
+    /// A partner shall be paid for a settlement.
+    #[serde(rename = "payout.instructed")]
+    PayoutInstructed,
+    /// A rail has a payout.
+    #[serde(rename = "payout.sent")]
+    PayoutSent,
+    /// Nobody can say what became of a payout.
+    #[serde(rename = "payout.unknown")]
+    PayoutUnknown,
+    /// A payout has arrived.
+    #[serde(rename = "payout.paid")]
+    PayoutPaid,
+    /// A payout failed: no money went.
+    #[serde(rename = "payout.failed")]
+    PayoutFailed,
+    /// A payout is behind its deadline by another step.
+    #[serde(rename = "payout.overdue")]
+    PayoutOverdue,
     /// Somebody asked for a file.
     #[serde(rename = "export.requested")]
     ExportRequested,
+    /// A bank statement arrived.
+    #[serde(rename = "statement.received")]
+    StatementReceived,
+    /// Every line of a bank statement has its outcome.
+    #[serde(rename = "statement.matched")]
+    StatementMatched,
     /// Somebody was taken on; if they have an address, an invitation is sent.
     #[serde(rename = "user.created")]
     UserCreated,
@@ -86,17 +137,34 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 42] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
         Self::DeliveryFailed,
+        Self::DeliveryCancelled,
         Self::DisbursementCreated,
+        Self::DisbursementApproved,
+        Self::DisbursementRejected,
+        Self::DisbursementCancelled,
         Self::DisbursementReconciled,
         Self::DisbursementExcepted,
+        Self::ApprovalDecided,
+        Self::ApprovalExpired,
+        Self::ApprovalRequested,
+        Self::DayClosed,
+        Self::DayReported,
         Self::SettlementRequested,
         Self::SettlementSettled,
+        Self::PayoutInstructed,
+        Self::PayoutSent,
+        Self::PayoutUnknown,
+        Self::PayoutPaid,
+        Self::PayoutFailed,
+        Self::PayoutOverdue,
         Self::ExportRequested,
+        Self::StatementReceived,
+        Self::StatementMatched,
         Self::UserCreated,
         Self::UserUpdated,
         Self::PasswordResetRequested,
@@ -122,12 +190,29 @@ impl Happened {
             Self::DeliveryAssigned => "delivery.assigned",
             Self::DeliveryConfirmed => "delivery.confirmed",
             Self::DeliveryFailed => "delivery.failed",
+            Self::DeliveryCancelled => "delivery.cancelled",
             Self::DisbursementCreated => "disbursement.created",
+            Self::DisbursementApproved => "disbursement.approved",
+            Self::DisbursementRejected => "disbursement.rejected",
+            Self::DisbursementCancelled => "disbursement.cancelled",
             Self::DisbursementReconciled => "disbursement.reconciled",
             Self::DisbursementExcepted => "disbursement.excepted",
+            Self::ApprovalRequested => "approval.requested",
+            Self::ApprovalDecided => "approval.decided",
+            Self::ApprovalExpired => "approval.expired",
+            Self::DayClosed => "day.closed",
+            Self::DayReported => "day.reported",
             Self::SettlementRequested => "settlement.requested",
             Self::SettlementSettled => "settlement.settled",
+            Self::PayoutInstructed => "payout.instructed",
+            Self::PayoutSent => "payout.sent",
+            Self::PayoutUnknown => "payout.unknown",
+            Self::PayoutPaid => "payout.paid",
+            Self::PayoutFailed => "payout.failed",
+            Self::PayoutOverdue => "payout.overdue",
             Self::ExportRequested => "export.requested",
+            Self::StatementReceived => "statement.received",
+            Self::StatementMatched => "statement.matched",
             Self::UserCreated => "user.created",
             Self::UserUpdated => "user.updated",
             Self::PasswordResetRequested => "password.reset_requested",
@@ -154,10 +239,24 @@ impl Happened {
             | Self::DeliveryAssigned
             | Self::DeliveryConfirmed
             | Self::DeliveryFailed
+            | Self::DeliveryCancelled
             | Self::DisbursementCreated
+            | Self::DisbursementApproved
+            | Self::DisbursementRejected
+            | Self::DisbursementCancelled
             | Self::DisbursementReconciled
             | Self::DisbursementExcepted
-            | Self::SettlementSettled
+            | Self::ApprovalRequested
+            | Self::ApprovalDecided
+            | Self::ApprovalExpired
+            | Self::StatementMatched
+            | Self::DayReported
+            | Self::PayoutInstructed
+            | Self::PayoutSent
+            | Self::PayoutUnknown
+            | Self::PayoutPaid
+            | Self::PayoutFailed
+            | Self::PayoutOverdue
             | Self::UserUpdated
             | Self::PasswordSet
             | Self::TotpConfirmed
@@ -170,8 +269,10 @@ impl Happened {
             | Self::ClientCreated
             | Self::ClientUpdated
             | Self::ClientRotated => &[Queue::Activity],
+            Self::DayClosed | Self::SettlementSettled => &[Queue::Activity, Queue::DayClose],
             Self::SettlementRequested => &[Queue::Activity, Queue::Settlement],
             Self::ExportRequested => &[Queue::Activity, Queue::Export],
+            Self::StatementReceived => &[Queue::Activity, Queue::Statement],
             Self::UserCreated | Self::PasswordResetRequested | Self::OtpRequested => &[Queue::Activity, Queue::Message],
         }
     }
@@ -182,12 +283,16 @@ impl Happened {
 pub enum Queue {
     /// Counted by `activity-roll-up`.
     Activity,
+    /// Reported by `day-close-build`, in order per operator.
+    DayClose,
     /// Built by `settlement-build`, in order per partner.
     Settlement,
     /// Built by `export-build`.
     Export,
     /// Sent by `message-send`.
     Message,
+    /// Worked off by `statement-match`, in order per operator.
+    Statement,
 }
 
 /// Version of the shape of [`Event`].

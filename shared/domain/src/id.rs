@@ -118,6 +118,11 @@ id_type!(
     "agt"
 );
 id_type!(
+    /// A request that waits for people's approval.
+    ApprovalId,
+    "apr"
+);
+id_type!(
     /// One stored batch of an agent's positions.
     BatchId,
     "bat"
@@ -131,6 +136,11 @@ id_type!(
     /// A program that calls on behalf of a partner or of the operator.
     ClientId,
     "cli"
+);
+id_type!(
+    /// One accepted command, in the order in which they were written.
+    CommitId,
+    "cmt"
 );
 id_type!(
     /// A phone that an agent logs in with.
@@ -158,6 +168,11 @@ id_type!(
     "exp"
 );
 id_type!(
+    /// What an operator pays a partner for a settlement.
+    PayoutId,
+    "pay"
+);
+id_type!(
     /// One login, and all tokens that come from it.
     SessionId,
     "ses"
@@ -166,6 +181,11 @@ id_type!(
     /// What is owed between operator and partner for one business day.
     SettlementId,
     "stl"
+);
+id_type!(
+    /// A bank's statement of an account.
+    StatementId,
+    "stm"
 );
 id_type!(
     /// A set of ledger entries that sum to zero.
@@ -177,6 +197,28 @@ id_type!(
     UserId,
     "usr"
 );
+
+/// Symbols of a commit's id that say when it was written: 48 bits of milliseconds and the version's first two.
+const TIME_SYMBOLS: usize = 10;
+
+impl CommitId {
+    /// What the ids of all commits of this millisecond begin with, and no others.
+    #[must_use]
+    pub fn prefix(at: Timestamp) -> String {
+        let mut of_time = mint("cmt", at, &[]);
+        of_time.truncate("cmt_".len().saturating_add(TIME_SYMBOLS));
+        of_time
+    }
+
+    /// When it was written.
+    #[must_use]
+    pub fn written_at(&self) -> Timestamp {
+        let symbols = self.0.get("cmt_".len()..).unwrap_or_default().as_bytes();
+        let bytes = BASE32.as_ref().and_then(|base32| base32.decode(symbols).ok()).unwrap_or_default();
+        let millis = bytes.iter().take(6).fold(0_i64, |millis, byte| millis.wrapping_shl(8) | i64::from(*byte));
+        Timestamp::from_millis(millis)
+    }
+}
 
 text_type!(
     /// A delivery company that runs on Milepost: the tenant.
@@ -240,6 +282,17 @@ mod tests {
         assert_eq!(id.as_str().len(), 30);
         assert_eq!(id.as_str().parse::<DeliveryId>(), Ok(id.clone()));
         assert!(id.as_str().parse::<AgentId>().is_err());
+    }
+
+    #[test]
+    fn a_commits_id_says_when_it_was_written() {
+        for millis in [0, 1, 1_795_242_600_000, 1_795_242_600_001, 253_402_207_200_000] {
+            let at = Timestamp::from_millis(millis);
+            let id = CommitId::mint(at, &[b"seed"]);
+            assert_eq!(id.written_at(), at);
+            assert!(id.as_str().starts_with(&CommitId::prefix(at)));
+            assert!(!id.as_str().starts_with(&CommitId::prefix(Timestamp::from_millis(millis + 1))));
+        }
     }
 
     #[test]

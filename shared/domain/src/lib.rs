@@ -5,9 +5,12 @@
 
 pub mod access;
 pub mod activity;
+pub mod approval;
+pub mod audit;
 pub mod calendar;
 pub mod client;
 pub mod command;
+pub mod day_close;
 pub mod delivery;
 pub mod device;
 pub mod disbursement;
@@ -20,8 +23,10 @@ pub mod matching;
 pub mod message;
 pub mod money;
 pub mod operator;
+pub mod payout;
 pub mod problem;
 pub mod proof;
+pub mod reconciliation;
 pub mod refusal;
 pub mod secret;
 pub mod session;
@@ -31,6 +36,7 @@ pub mod throttle;
 pub mod time;
 pub mod track;
 pub mod transfer;
+pub mod turn_around;
 pub mod user;
 
 pub use access::{Caller, Role, Route};
@@ -39,8 +45,9 @@ pub use delivery::Delivery;
 pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
-    AgentId, BatchId, ChallengeId, ClientId, DeliveryId, DeviceId, DisbursementId, EventId, ExportId, OperatorName,
-    PartnerName, PurposeName, RegionName, SessionId, SettlementId, TransferId, UserId,
+    AgentId, ApprovalId, BatchId, ChallengeId, ClientId, CommitId, DeliveryId, DeviceId, DisbursementId, EventId,
+    ExportId, OperatorName, PartnerName, PayoutId, PurposeName, RegionName, SessionId, SettlementId, StatementId,
+    TransferId, UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

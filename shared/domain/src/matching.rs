@@ -117,6 +117,8 @@ pub struct Match {
     pub difference_minor: i64,
     /// A pair by amount and day whose references differ by one slip of the pen: the slip.
     pub edit: Option<SmallestEdit>,
+    /// The expected thing that comes next for the first of the lines, and why it was not taken.
+    pub runner_up: Option<Candidate>,
 }
 
 /// Why a line and an expected thing do not match; the first of these that fails.
@@ -142,6 +144,27 @@ pub enum Criterion {
     Duplicate,
     /// Nothing on the other side is like it: an extra line, a missing payment.
     Absent,
+    /// They belong together, and are more than one booking holds.
+    TooMany,
+}
+
+impl Criterion {
+    /// The word for it in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Currency => "currency",
+            Self::Direction => "direction",
+            Self::Amount => "amount",
+            Self::Date => "date",
+            Self::Reference => "reference",
+            Self::Taken => "taken",
+            Self::Ambiguous => "ambiguous",
+            Self::Duplicate => "duplicate",
+            Self::Absent => "absent",
+            Self::TooMany => "too_many",
+        }
+    }
 }
 
 /// The one change of a line by which it would match.
@@ -302,7 +325,17 @@ pub fn reconcile(lines: &[StatementLine], expected: &[Expected], rules: &Rules) 
         }
     };
     let told = Telling::new(&desk, &rest);
-    let mut matches: Vec<Match> = desk.found.iter().map(|found| desk.shown(found, &lines, &expected)).collect();
+    let mut matches: Vec<Match> = desk
+        .found
+        .iter()
+        .map(|found| {
+            let runner_up = told.runner_up(found).and_then(|near| {
+                let Near { failed, amount_off_minor, days_off, .. } = near;
+                Some(Candidate { id: expected.get(near.other)?.id.clone(), failed, amount_off_minor, days_off })
+            });
+            Match { runner_up, ..desk.shown(found, &lines, &expected) }
+        })
+        .collect();
     matches.sort_by(|one, other| (&one.lines, &one.expected).cmp(&(&other.lines, &other.expected)));
     let unmatched_lines = desk.left(Of::Lines).filter_map(|at| {
         let (why, nearest, edit) = told.of(Of::Lines, at);
@@ -972,7 +1005,7 @@ impl Desk {
         ids.sort_unstable();
         // Rules keep the difference within the tolerance, so it was counted before.
         let difference_minor = self.off_minor(&found.lines, &found.expected).unwrap_or_default();
-        Match { lines: numbers, expected: ids, kind, by: found.by, difference_minor, edit }
+        Match { lines: numbers, expected: ids, kind, by: found.by, difference_minor, edit, runner_up: None }
     }
 }
 
@@ -1028,6 +1061,14 @@ struct Near {
     days_off: i64,
     /// Its place on the other side.
     other: usize,
+}
+
+impl Near {
+    /// The likeliest first; of equals the one that is less off, then the one that stands first.
+    fn rank(&self) -> (Likeness, usize, u64, u64, usize) {
+        let Self { likeness, failing, amount_off_minor, days_off, other, .. } = *self;
+        (likeness, failing, amount_off_minor.unsigned_abs(), days_off.unsigned_abs(), other)
+    }
 }
 
 /// What makes a candidate likely, likeliest first.
@@ -1104,10 +1145,7 @@ impl<'d> Telling<'d> {
         }
         let mut nearest: Vec<Near> =
             self.candidates(of, at, thing).into_iter().filter_map(|other| self.judge(of, at, other)).collect();
-        nearest.sort_by_key(|near| {
-            let off = (near.amount_off_minor.unsigned_abs(), near.days_off.unsigned_abs());
-            (near.likeness, near.failing, off, near.other)
-        });
+        nearest.sort_by_key(Near::rank);
         let likeliest = nearest.first().filter(|near| near.likeness <= Likeness::Slip);
         let why = match likeliest {
             _ if thing.is_duplicate => Criterion::Duplicate,
@@ -1120,6 +1158,14 @@ impl<'d> Telling<'d> {
         });
         nearest.truncate(MOST_NEAREST);
         (why, nearest, edit)
+    }
+
+    /// What comes next for the first line of a match.
+    fn runner_up(&self, found: &Found) -> Option<Near> {
+        let first = *found.lines.iter().min()?;
+        let candidates = self.candidates(Of::Lines, first, self.desk.thing(Of::Lines, first)?);
+        let others = candidates.into_iter().filter(|other| !found.expected.contains(other));
+        others.filter_map(|other| self.judge(Of::Lines, first, other)).min_by_key(Near::rank)
     }
 
     /// Everything on the other side that is worth a look.
@@ -1210,7 +1256,8 @@ impl<'d> Telling<'d> {
             | Criterion::Taken
             | Criterion::Ambiguous
             | Criterion::Duplicate
-            | Criterion::Absent => false,
+            | Criterion::Absent
+            | Criterion::TooMany => false,
         }
     }
 

@@ -1,14 +1,19 @@
 //! An operator: where it works, for whom, in which zone and currency.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Caller, Command, Currency, Delivery, Failed, Flaw, OperatorName, PartnerName, RegionName,
     access::Partner,
+    approval::{Approval, ApprovalRule, Request, SubjectKind},
     calendar::{BusinessCalendar, BusinessDays},
     delivery::NewDelivery,
     disbursement::{Instruction, NewDisbursement},
     ledger::Account,
+    payout::Clock,
+    turn_around::{Rail, TurnArounds},
 };
 
 /// A delivery company that runs on Milepost: the tenant.
@@ -27,6 +32,23 @@ pub struct Operator {
     /// When its business days end, and which days are none.
     #[serde(default)]
     pub business_calendar: BusinessCalendar,
+    /// What nobody does alone; what no rule asks approval for is approved at once.
+    #[serde(default)]
+    pub approvals: Vec<ApprovalRule>,
+    /// Which way each partner is paid; IMPS where it says nothing.
+    #[serde(default)]
+    pub payout_rails: BTreeMap<PartnerName, Rail>,
+}
+
+/// A partner's instruction as it is taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Instructed {
+    /// The instruction.
+    pub instruction: Instruction,
+    /// The visit that carries it out.
+    pub visit: Delivery,
+    /// What both wait for, if the operator's rules ask for it.
+    pub approval: Option<Approval>,
 }
 
 impl Operator {
@@ -63,19 +85,29 @@ impl Operator {
         Ok(Delivery::plan(command, new, partner))
     }
 
-    /// The instruction and the visit that a partner's command makes.
+    /// The instruction and the visit that a partner's command makes, and the approval that they wait for.
     ///
     /// # Errors
     /// [`Failed::Invalid`] with a pointer for each part that does not fit.
-    pub fn instruct(
-        &self,
-        command: &Command,
-        partner: &Partner,
-        new: &NewDisbursement,
-    ) -> Result<(Instruction, Delivery), Failed> {
+    pub fn instruct(&self, command: &Command, partner: &Partner, new: &NewDisbursement) -> Result<Instructed, Failed> {
         let partner_id = &partner.partner_id;
         self.check(partner_id, &new.region, new.amount.currency)?;
-        Ok(Instruction::plan(command, new, partner_id.clone()))
+        let (instruction, visit) = Instruction::plan(command, new, partner_id.clone());
+        let request = Request {
+            subject: SubjectKind::Disbursement,
+            subject_id: instruction.disbursement_id.to_string(),
+            partner_id: Some(partner_id.clone()),
+            region: Some(new.region.clone()),
+            amount: new.amount,
+            preview: visit.preview(),
+        };
+        let approval = Approval::asked(&self.approvals, command, &partner.caller, request);
+        let approval_id = approval.as_ref().map(|approval| approval.approval_id.clone());
+        Ok(Instructed {
+            instruction: Instruction { approval_id: approval_id.clone(), ..instruction },
+            visit: Delivery { awaits_approval: approval_id, ..visit },
+            approval,
+        })
     }
 
     /// Whether it has an account, as far as that follows from the operator alone: that of an agent, a budget or an
@@ -98,5 +130,19 @@ impl Operator {
     #[must_use]
     pub fn business_days(&self) -> BusinessDays {
         BusinessDays::new(self.business_calendar.clone(), self.time_zone())
+    }
+
+    /// What the clocks of its payouts run by.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the rules of this release cannot be read.
+    pub fn clock(&self) -> Result<Clock, Failed> {
+        Ok(Clock { days: self.business_days(), rules: TurnArounds::shipped()? })
+    }
+
+    /// Which way a partner is paid.
+    #[must_use]
+    pub fn rail(&self, partner: &PartnerName) -> Rail {
+        self.payout_rails.get(partner).copied().unwrap_or_default()
     }
 }

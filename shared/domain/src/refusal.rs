@@ -136,6 +136,17 @@ pub enum Refusal {
         /// Which.
         account_id: String,
     },
+    /// There is nothing to pay out.
+    #[error("the operator owes nothing for this settlement, or it is not settled yet")]
+    NothingOwed,
+    /// A payout may still arrive, or has.
+    #[error("{existing_id} is {payout_status}; another one is made only when it is known that no money went")]
+    PayoutOutstanding {
+        /// Which payout.
+        existing_id: String,
+        /// What is known of it.
+        payout_status: String,
+    },
     /// A disbursement pays exactly what was instructed.
     #[error("a disbursement hands over exactly the instructed amount, {expected_minor} {currency} minor units")]
     AmountDiffers {
@@ -170,6 +181,24 @@ pub enum Refusal {
     /// There is no second factor to be confirmed, or the code is not its code.
     #[error("this is not the code of the second factor that waits to be confirmed")]
     TotpMismatch,
+    /// It waits for approval.
+    #[error("this waits for approval {approval_id}")]
+    ApprovalPending {
+        /// Which one.
+        approval_id: String,
+    },
+    /// Nobody approves what they asked for themselves, or through a program whose secret they hold.
+    #[error("whoever asked for it, and whoever holds the secret of the program that did, decides nothing about it")]
+    OwnApproval,
+    /// Everybody decides once.
+    #[error("you have decided about this before")]
+    AlreadyDecided,
+    /// Nobody decided in time.
+    #[error("this expired at {expires_at}; it has to be asked for anew")]
+    ApprovalExpired {
+        /// From when on nobody decides any more.
+        expires_at: String,
+    },
     /// The agent does not work there.
     #[error("the agent does not work in region {region}")]
     AgentNotInRegion {
@@ -252,6 +281,8 @@ impl Refusal {
             Self::BusinessDayClosed { .. } => "business_day_closed",
             Self::BusinessDayOpen { .. } => "business_day_open",
             Self::NotABusinessDay { .. } => "not_a_business_day",
+            Self::NothingOwed => "nothing_owed",
+            Self::PayoutOutstanding { .. } => "payout_outstanding",
             Self::AmountDiffers { .. } => "amount_differs",
             Self::AmountExceedsDue { .. } => "amount_exceeds_due",
             Self::OwnRights => "own_rights",
@@ -260,6 +291,10 @@ impl Refusal {
             Self::TicketSpent => "ticket_spent",
             Self::TotpEnrolled => "totp_enrolled",
             Self::TotpMismatch => "totp_mismatch",
+            Self::ApprovalPending { .. } => "approval_pending",
+            Self::OwnApproval => "own_approval",
+            Self::AlreadyDecided => "already_decided",
+            Self::ApprovalExpired { .. } => "approval_expired",
             Self::AgentNotInRegion { .. } => "agent_not_in_region",
         }
     }
@@ -290,10 +325,16 @@ impl Refusal {
             | Self::BusinessDayClosed { .. }
             | Self::BusinessDayOpen { .. }
             | Self::NotABusinessDay { .. }
+            | Self::NothingOwed
+            | Self::PayoutOutstanding { .. }
             | Self::OwnRights
             | Self::LastAdmin
             | Self::LoginTaken
-            | Self::TotpEnrolled => 409,
+            | Self::TotpEnrolled
+            | Self::ApprovalPending { .. }
+            | Self::OwnApproval
+            | Self::AlreadyDecided
+            | Self::ApprovalExpired { .. } => 409,
             Self::TicketSpent
             | Self::TotpMismatch
             | Self::AmountDiffers { .. }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Currency, Day, Failed, Money, OperatorName, PartnerName, Refusal, SettlementId, Timestamp, TransferId,
+    Currency, Day, Failed, Money, OperatorName, PartnerName, PayoutId, Refusal, SettlementId, Timestamp, TransferId,
     access::{Belongings, Owned},
     calendar::BusinessDays,
     export::CsvRows,
@@ -168,6 +168,9 @@ pub struct Settlement {
     pub transfer_id: Option<TransferId>,
     /// Its file.
     pub file: Option<StoredFile>,
+    /// The latest payout of what the operator owes for it; none when nothing is owed.
+    #[serde(default)]
+    pub payout_id: Option<PayoutId>,
     /// Counts its changes, from 1.
     pub version: u64,
 }
@@ -190,6 +193,7 @@ impl Slot {
             totals: None,
             transfer_id: None,
             file: None,
+            payout_id: None,
             version: 1,
         }
     }

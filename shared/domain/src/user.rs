@@ -534,7 +534,9 @@ mod tests {
             currency: Currency::Inr,
             regions: vec!["pune-north".parse().unwrap(), "pune-south".parse().unwrap()],
             partners: vec!["bfil".parse().unwrap()],
+            payout_rails: std::collections::BTreeMap::new(),
             business_calendar: crate::calendar::BusinessCalendar::default(),
+            approvals: vec![],
         }
     }
 

@@ -1,13 +1,14 @@
 //! The environment: read once, at boot, turned into what a function may touch.
 
-use std::{env, fmt};
+use std::{env, fmt, time::SystemTime};
 
 use aws_config::BehaviorVersion;
 use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
-    Accounts, Activities, Agents, ClientSecrets, Clients, Deliveries, Devices, Directory, Disbursements, ExportWriter,
-    Exports, Files, Messages, Outbox, Proofs, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter,
-    Settlements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
+    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, DayCloseWriter, DayCloses, Deliveries,
+    Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Payouts, Proofs, QueueUrls,
+    Queues, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames,
+    Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -55,6 +56,14 @@ fn variable(name: &str) -> Result<String, Fatal> {
     env::var(name).map_err(|_| Fatal(format!("the environment lacks {name}: the template sets it")))
 }
 
+/// The time by which commits are filed, and nothing else is decided: a job's message may have waited for hours, and what
+/// it commits must not appear in an hour that is sealed.
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read, for the one place that needs it")]
+fn clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
 impl Env {
     /// Reads the environment and the public keys.
     ///
@@ -68,7 +77,7 @@ impl Env {
             ledger: variable("LEDGER_TABLE")?,
             tracks: variable("TRACKS_TABLE")?,
         };
-        let table = Table::new(aws_sdk_dynamodb::Client::new(&config), names);
+        let table = Table::new(aws_sdk_dynamodb::Client::new(&config), names).filed_by(clock);
         let anchors = Directory::new(table.clone()).trust_anchors().await?;
         // The first call reads them anew: only a call knows what time it is.
         let trust = Trust::new(table.clone(), anchors.clone(), Timestamp::EPOCH);
@@ -106,6 +115,12 @@ impl Env {
         Disbursements::new(self.table.clone())
     }
 
+    /// What waits for people's approval.
+    #[must_use]
+    pub fn approvals(&self) -> Approvals {
+        Approvals::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
     /// Field officers.
     #[must_use]
     pub fn agents(&self) -> Agents {
@@ -122,6 +137,12 @@ impl Env {
     #[must_use]
     pub fn transfers(&self) -> Transfers {
         Transfers::new(self.table.clone())
+    }
+
+    /// What was done, by whom.
+    #[must_use]
+    pub fn audits(&self) -> Audits {
+        Audits::new(self.table.clone(), self.anchors.cursors.clone())
     }
 
     /// Location batches.
@@ -148,6 +169,40 @@ impl Env {
     /// [`Fatal`] when the bucket is not set.
     pub fn settlement_writer(&self) -> Result<SettlementWriter, Fatal> {
         Ok(SettlementWriter::new(self.table.clone(), self.files()?))
+    }
+
+    /// Bank statements.
+    #[must_use]
+    pub fn statements(&self) -> Statements {
+        Statements::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Bank statements and their files.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket is not set.
+    pub fn statement_writer(&self) -> Result<StatementWriter, Fatal> {
+        Ok(StatementWriter::new(self.table.clone(), self.files()?))
+    }
+
+    /// Closed days.
+    #[must_use]
+    pub fn day_closes(&self) -> DayCloses {
+        DayCloses::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Closed days and their reports.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket is not set.
+    pub fn day_close_writer(&self) -> Result<DayCloseWriter, Fatal> {
+        Ok(DayCloseWriter::new(self.table.clone(), self.files()?))
+    }
+
+    /// Payouts.
+    #[must_use]
+    pub fn payouts(&self) -> Payouts {
+        Payouts::new(self.table.clone(), self.anchors.cursors.clone())
     }
 
     /// Exports.
@@ -187,9 +242,11 @@ impl Env {
     pub fn outbox(&self) -> Result<Outbox, Fatal> {
         let urls = QueueUrls {
             activity: variable("ACTIVITY_QUEUE_URL")?,
+            day_close: variable("DAY_CLOSE_QUEUE_URL")?,
             settlement: variable("SETTLEMENT_QUEUE_URL")?,
             export: variable("EXPORT_QUEUE_URL")?,
             message: variable("MESSAGE_QUEUE_URL")?,
+            statement: variable("STATEMENT_QUEUE_URL")?,
         };
         Ok(Outbox::new(self.table.clone(), Queues::new(aws_sdk_sqs::Client::new(&self.config), urls)))
     }

@@ -101,7 +101,7 @@ impl Clients {
             let operator = &command.operator;
             let id = after.client_id.as_str();
             let writes = vec![
-                self.table.replace(item(operator, &after)?, before.version)?,
+                self.table.replace(item(operator, before)?, item(operator, &after)?)?,
                 self.table.revoke(operator, id, after.version, command.at)?,
             ];
             Ok(accepted(command, 200, happened, after, writes))

@@ -4,7 +4,13 @@
 use aws_sdk_dynamodb::{
     error::SdkError, operation::transact_write_items::TransactWriteItemsError, types::CancellationReason,
 };
-use domain::{Command, Event, Failed, Refusal, Timestamp, event::Report, ledger::Transfer, problem::Problem};
+use domain::{
+    Command, CommitId, Event, Failed, Refusal, Timestamp,
+    audit::{self, Changed},
+    event::Report,
+    ledger::Transfer,
+    problem::Problem,
+};
 use serde::Serialize;
 
 use crate::{
@@ -42,7 +48,9 @@ impl Table {
         let refusal = match decided {
             Ok(accepted) => {
                 let body = serde_json::to_string(&accepted.answer).map_err(Failed::fault)?;
-                let record = record(command, accepted.status, &body, &accepted.subject, &accepted.events)?;
+                let changed = changed(&accepted.writes)?;
+                let record =
+                    self.record(command, accepted.status, &body, &accepted.subject, &accepted.events, &changed)?;
                 match self.transact(command, record, accepted.writes).await? {
                     Transacted::Done => return Ok(Answer::kept(accepted.status, body, false)),
                     Transacted::Before(answer) => return Ok(answer),
@@ -55,7 +63,7 @@ impl Table {
         let status = refusal.status();
         let problem = Problem::of(&Failed::Refused(refusal), &command.instance, &command.request_id);
         let body = problem.to_json().map_err(Failed::fault)?;
-        let record = record(command, status, &body, "", &[])?;
+        let record = self.record(command, status, &body, "", &[], &[])?;
         match self.transact(command, record, vec![]).await? {
             Transacted::Done => Ok(Answer::kept(status, body, false)),
             Transacted::Before(answer) => Ok(answer),
@@ -91,6 +99,7 @@ impl Table {
             let refusal = match lost {
                 Lost::Moved => return Err(Failed::Moved),
                 Lost::Refused(refusal) => refusal,
+                Lost::Said(said) => said.refusal(&before).ok_or(Failed::Moved)?,
                 Lost::Limited { closed, otherwise } => {
                     if before.text("closed_at").is_some() {
                         closed
@@ -116,6 +125,45 @@ impl Table {
             return Err(Failed::Later(Box::new(error)));
         }
         Err(Failed::Fault(Box::new(error)))
+    }
+
+    /// The commit record: idempotency record, receipt, audit row and outbox message in one item.
+    fn record(
+        &self,
+        command: &Command,
+        status: u16,
+        body: &str,
+        subject: &str,
+        events: &[Event],
+        changed: &[Changed],
+    ) -> Result<Item, Failed> {
+        let written_at = self.written_at(command);
+        let commit_id = CommitId::mint(written_at, &command.seed());
+        let by_day = keys::owner_of_commits(&command.operator, written_at.utc_day());
+        let mut record = Item::at(&keys::commit(command))
+            .with("at", command.at.to_string())
+            .with("role", &command.role)
+            .with_number("status", i64::from(status))
+            .with("body", body)
+            .with("subject", subject)
+            .with("fingerprint", &command.fingerprint.whole)
+            .with("leaves", &command.fingerprint.leaves)
+            .with("request_id", &command.request_id)
+            .with_number("expires", command.at.as_seconds().saturating_add(KEPT_SECONDS))
+            .in_index(keys::OWNER, by_day, commit_id.as_str());
+        if let Some(reason) = &command.reason {
+            record = record.with("reason", reason);
+        }
+        if !changed.is_empty() {
+            record = record.with("changed", serde_json::to_string(changed).map_err(Failed::fault)?);
+        }
+        if events.is_empty() {
+            return Ok(record);
+        }
+        let reports: Vec<Report> = events.iter().map(Event::report).collect();
+        let reports = serde_json::to_string(&reports).map_err(Failed::fault)?;
+        let outbox = keys::outbox(&command.operator);
+        Ok(record.with("events", reports).in_index(keys::WORKLIST, outbox, command.at.to_string()))
     }
 
     /// A transfer, posted at a time: itself, its entries and its balances.
@@ -181,25 +229,17 @@ enum Transacted<T> {
     Refused(domain::Refusal),
 }
 
-/// The commit record: idempotency record, receipt, audit row and outbox message in one item.
-fn record(command: &Command, status: u16, body: &str, subject: &str, events: &[Event]) -> Result<Item, Failed> {
-    let record = Item::at(&keys::commit(command))
-        .with("at", command.at.to_string())
-        .with("role", &command.role)
-        .with_number("status", i64::from(status))
-        .with("body", body)
-        .with("subject", subject)
-        .with("fingerprint", &command.fingerprint.whole)
-        .with("leaves", &command.fingerprint.leaves)
-        .with("request_id", &command.request_id)
-        .with_number("expires", command.at.as_seconds().saturating_add(KEPT_SECONDS));
-    if events.is_empty() {
-        return Ok(record);
+/// What a commit replaces, record by record: what each was and what it is.
+fn changed(writes: &[Write]) -> Result<Vec<Changed>, Failed> {
+    let mut changed = vec![];
+    for write in writes {
+        let (Some(before), Some(after)) = (&write.before, write.item.put()) else { continue };
+        let after = Item::from(after.item().clone());
+        let record = keys::name_of(after.text("pk").unwrap_or_default());
+        let changes = audit::changes(&before.clone().read()?, &after.read()?);
+        changed.push(Changed { record, changes });
     }
-    let reports: Vec<Report> = events.iter().map(Event::report).collect();
-    let reports = serde_json::to_string(&reports).map_err(Failed::fault)?;
-    let outbox = keys::outbox(&command.operator);
-    Ok(record.with("events", reports).in_index(keys::WORKLIST, outbox, command.at.to_string()))
+    Ok(changed)
 }
 
 /// The answer that the same command got before. One that this very request got, seen again after a lost reply from

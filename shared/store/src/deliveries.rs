@@ -111,7 +111,7 @@ impl Deliveries {
                 status: 200,
                 subject: after.delivery_id.to_string(),
                 events: vec![self.event(command, Happened::DeliveryAssigned, &after)],
-                writes: vec![self.table.replace(item(&command.operator, &after)?, before.version)?],
+                writes: vec![self.table.assign(item(&command.operator, before)?, item(&command.operator, &after)?)?],
                 answer: after,
             })
         });
@@ -129,7 +129,8 @@ impl Deliveries {
         decided: Result<Concluded, Failed>,
     ) -> Result<Answer<Receipt>, Failed> {
         let accepted = decided.and_then(|Concluded { after, receipt, transfer }| {
-            let mut writes = vec![self.table.replace(item(&command.operator, &after)?, before.version)?];
+            let mut writes =
+                vec![self.table.replace(item(&command.operator, before)?, item(&command.operator, &after)?)?];
             let happened = match &transfer {
                 Some(transfer) => {
                     writes.extend(self.table.book(command, transfer, command.at)?);

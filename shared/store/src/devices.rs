@@ -52,7 +52,7 @@ impl Devices {
         let id = after.device_id.to_string();
         let (mut writes, mut events) = (vec![], vec![]);
         if before.is_active() {
-            writes.push(self.table.replace(item(operator, &after)?, before.version)?);
+            writes.push(self.table.replace(item(operator, before)?, item(operator, &after)?)?);
             writes.push(self.table.revoke(operator, &id, ENDED, command.at)?);
             events.push(Event::of(command, Happened::DeviceRevoked, &id, Some(&after.region)));
         }

@@ -3,13 +3,15 @@
 use domain::{
     Command, Delivery, DisbursementId, Event, Failed, OperatorName, Refusal,
     access::Unseen,
-    disbursement::{Disbursement, Instruction, Reconciled, ReconciliationOutcome},
+    approval::Approval,
+    disbursement::{Cancelled, Disbursement, Instruction, Reconciled, ReconciliationOutcome},
     event::Happened,
-    operator::Operator,
+    operator::{Instructed, Operator},
 };
 
 use crate::{
     answer::Answer,
+    approvals,
     commit::Accepted,
     deliveries, keys,
     table::{Item, Lost, Table},
@@ -50,27 +52,79 @@ impl Disbursements {
         self.table.get(&keys::operator(operator)).await
     }
 
-    /// Takes an instruction and plans its visit.
+    /// Takes an instruction, plans its visit, and asks for the approval that both wait for, in one transaction.
     ///
     /// # Errors
     /// As a commit.
     pub async fn create(
         &self,
         command: &Command,
-        decided: Result<(Instruction, Delivery), Failed>,
+        decided: Result<Instructed, Failed>,
     ) -> Result<Answer<Disbursement>, Failed> {
-        let accepted = decided.and_then(|(instruction, visit)| {
+        let accepted = decided.and_then(|Instructed { instruction, visit, approval }| {
             let id = instruction.disbursement_id.as_str();
             let item = Item::of(&keys::disbursement(&command.operator, &instruction.disbursement_id), &instruction)?;
             let mut writes = deliveries::plan(&self.table, &command.operator, &visit, id)?;
             writes.push(self.table.create(item, Lost::Moved)?);
+            let mut events = vec![
+                Event::of(command, Happened::DisbursementCreated, id, Some(&visit.region)),
+                Event::of(command, Happened::DeliveryCreated, visit.delivery_id.as_str(), Some(&visit.region)),
+            ];
+            if let Some(approval) = &approval {
+                writes.push(approvals::ask(&self.table, &command.operator, approval)?);
+                let id = approval.approval_id.as_str();
+                events.push(Event::of(command, Happened::ApprovalRequested, id, Some(&visit.region)));
+            }
+            Ok(Accepted { status: 201, answer: instruction.shown(&visit), subject: id.to_owned(), events, writes })
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// The approval of an instruction, if it needs one.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn approval(
+        &self,
+        operator: &OperatorName,
+        instruction: &Instruction,
+    ) -> Result<Option<Approval>, Failed> {
+        match &instruction.approval_id {
+            Some(approval_id) => self.table.get(&keys::approval(operator, approval_id)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Calls a payment off, its visit and the approval that it still waits for, in one transaction.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn cancel(
+        &self,
+        command: &Command,
+        before: (&Instruction, &Delivery, Option<&Approval>),
+        decided: Result<Cancelled, Refusal>,
+    ) -> Result<Answer<Disbursement>, Failed> {
+        let (instruction, visit, approval) = before;
+        let accepted = decided.map_err(Failed::from).and_then(|after| {
+            let id = after.instruction.disbursement_id.as_str();
+            let operator = &command.operator;
+            let place = keys::disbursement(operator, &instruction.disbursement_id);
+            let mut writes = vec![
+                self.table.replace(Item::of(&place, instruction)?, Item::of(&place, &after.instruction)?)?,
+                self.table.replace(deliveries::item(operator, visit)?, deliveries::item(operator, &after.visit)?)?,
+            ];
+            if let (Some(before), Some(after)) = (approval, &after.approval) {
+                writes.push(approvals::moved(&self.table, operator, before, after)?);
+            }
+            let region = Some(&after.instruction.region);
             Ok(Accepted {
-                status: 201,
-                answer: instruction.shown(&visit),
+                status: 200,
+                answer: after.instruction.shown(&after.visit),
                 subject: id.to_owned(),
                 events: vec![
-                    Event::of(command, Happened::DisbursementCreated, id, Some(&visit.region)),
-                    Event::of(command, Happened::DeliveryCreated, visit.delivery_id.as_str(), Some(&visit.region)),
+                    Event::of(command, Happened::DisbursementCancelled, id, region),
+                    Event::of(command, Happened::DeliveryCancelled, after.visit.delivery_id.as_str(), region),
                 ],
                 writes,
             })
@@ -99,8 +153,8 @@ impl Disbursements {
                 writes: vec![],
             }),
             Reconciled::Now { after, outcome } => {
-                let item = Item::of(&keys::disbursement(&command.operator, &after.disbursement_id), &after)?;
-                let mut writes = vec![self.table.replace(item, before.version)?];
+                let place = keys::disbursement(&command.operator, &after.disbursement_id);
+                let mut writes = vec![self.table.replace(Item::of(&place, before)?, Item::of(&place, &after)?)?];
                 let line = after.reconciliation.as_ref().map_or("", |said| said.bank_reference.as_str());
                 let line = keys::bank_line(&command.operator, line);
                 let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });

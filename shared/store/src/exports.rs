@@ -144,12 +144,12 @@ impl ExportWriter {
         let after = before.ready(ExportFile { stored, manifest_key, manifest_url: None, count, sums });
         let command =
             Command::of_job(operator.clone(), "export-build", export_id.as_str(), event.at, request_id.to_owned());
-        let item = Item::of(&keys::export(operator, &export_id), &after)?;
+        let place = keys::export(operator, &export_id);
         let accepted = Accepted {
             status: 200,
             subject: export_id.to_string(),
             events: vec![],
-            writes: vec![self.table.replace(item, before.version)?],
+            writes: vec![self.table.replace(Item::of(&place, &before)?, Item::of(&place, &after)?)?],
             answer: after,
         };
         self.table.commit(&command, Ok(accepted)).await

@@ -10,8 +10,10 @@ use aws_sdk_s3::{
 };
 use domain::{
     Failed,
+    day_close::{DayClose, DayCloseView, Report},
     export::{Export, ExportFile},
     id::Sha256Hex,
+    reconciliation::{MatchingResult, ReceivedStatement},
     settlement::{Settlement, StoredFile},
 };
 use sha2::{Digest, Sha256};
@@ -105,6 +107,38 @@ impl Files {
         Ok(Export { file, ..export })
     }
 
+    /// A statement with links to the bank's file and to its report, if there is one. The plan is nobody's to read.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when a link cannot be signed.
+    pub async fn linked_statement(&self, statement: ReceivedStatement) -> Result<ReceivedStatement, Failed> {
+        let result = match statement.result {
+            Some(result) => Some(MatchingResult { report: self.linked(result.report).await?, ..result }),
+            None => None,
+        };
+        Ok(ReceivedStatement { file: self.linked(statement.file).await?, plan: None, result, ..statement })
+    }
+
+    /// The bytes of a file, which must be those that were stored.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when S3 does not answer, [`Failed::Fault`] when the bytes are others.
+    pub(crate) async fn read(&self, file: &StoredFile) -> Result<Vec<u8>, Failed> {
+        let found = self.client.get_object().bucket(&self.bucket).key(&file.key).send().await.map_err(later)?;
+        let bytes = found.body.collect().await.map_err(later)?.to_vec();
+        if Sha256Hex::of(&bytes) == file.sha256 { Ok(bytes) } else { Err(Failed::fault("a file has other bytes")) }
+    }
+
+    /// Writes a file that fits into memory.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when S3 does not answer.
+    pub(crate) async fn write(&self, key: &str, kind: &'static str, bytes: &[u8]) -> Result<StoredFile, Failed> {
+        let mut upload = self.upload(key, kind);
+        upload.push(bytes).await?;
+        upload.finish().await
+    }
+
     /// The same file with a link to it.
     ///
     /// # Errors
@@ -112,6 +146,34 @@ impl Files {
     async fn linked(&self, file: StoredFile) -> Result<StoredFile, Failed> {
         let url = self.link(&file.key).await?;
         Ok(file.linked(url, LINK_SECONDS))
+    }
+
+    /// A closed day with links to its report, where it is shown.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when a link cannot be signed.
+    pub async fn linked_day_close(&self, view: DayCloseView) -> Result<DayCloseView, Failed> {
+        let mut linked = view;
+        for file in [&mut linked.file, &mut linked.table] {
+            if let Some(bare) = file.take() {
+                *file = Some(self.linked(bare).await?);
+            }
+        }
+        Ok(linked)
+    }
+
+    /// The report of a closed day, if it has one, read whole: a row an agent, about 400 bytes each.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when what lies in the bucket is not what was reported, [`Failed::Later`] when S3 does not answer.
+    pub async fn report(&self, day: &DayClose) -> Result<Option<Report>, Failed> {
+        let Some(file) = &day.file else { return Ok(None) };
+        let got = self.client.get_object().bucket(&self.bucket).key(&file.key).send().await.map_err(later)?;
+        let bytes = got.body.collect().await.map_err(later)?.into_bytes();
+        if Sha256Hex::of(&bytes) != file.sha256 {
+            return Err(Failed::fault("the report of a day is not the one that was made: its digest is another"));
+        }
+        serde_json::from_slice(&bytes).map(Some).map_err(Failed::fault)
     }
 
     /// A link to a file that works for [`LINK_SECONDS`].

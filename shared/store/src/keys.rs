@@ -19,13 +19,20 @@
 //! | records | `{op}#agent#{agent}` | `agent`, `position` | a field officer; where they were last |
 //! | records | `{op}#delivery#{delivery}` | `delivery` | a visit |
 //! | records | `{op}#disbursement#{disbursement}` | `disbursement` | an instruction |
+//! | records | `{op}#approval#{approval}` | `approval` | a request that waits for people, and what they said |
 //! | records | `{op}#reference#{partner}#{kind}#{reference}` | `reference` | whose reference it is, for ever |
-//! | records | `{op}#bank_line#{utr}` | `bank_line` | which disbursement it settled, for ever |
+//! | records | `{op}#bank_line#{utr}` | `bank_line` | which disbursement it settled, for ever; or that its parts settle several |
+//! | records | `{op}#bank_line#{utr}` | `part#{part}` | which disbursement one of several lines of the reference settled, for ever |
+//! | records | `{op}#statement#{statement}` | `statement` | a bank statement |
+//! | records | `{op}#statement#{statement}` | `line#{line}` | one of its lines and what settles it |
+//! | records | `{op}#statement_file#{sha256}` | `statement_file` | which statement the file is, for ever |
 //! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
 //! | records | `{op}#accounts` | `{account}` | a budget or an expense that was posted to |
 //! | records | `{op}#transfer#{transfer}` | `reversal` | which transfer took it back |
 //! | records | `{op}#calendar` | `calendar` | which business days are closed |
+//! | records | `{op}#day_close#{day}` | `day_close` | a closed day and its report |
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
+//! | records | `{op}#payout#{payout}` | `payout` | what a partner is paid for a settlement |
 //! | records | `{op}#proof` | `proof` | what the latest check of the books found |
 //! | records | `{op}#export#{export}` | `export` | a requested file |
 //! | records | `{op}#activity#{day}` | `{hour}#{region}` | how much happened |
@@ -38,19 +45,28 @@
 //! | index of records | pk | sk | lists |
 //! |---|---|---|---|
 //! | worklist | `{op}#deliveries#{region}#{status}` | `{due}#{delivery}` | the desk's work |
+//! | worklist | `{op}#approvals#{status}` | `{expires_at}#{approval}` | approvals, the next to expire first |
 //! | worklist | `{op}#agents#{region}` | `{name}#{agent}` | a region's agents |
 //! | worklist | `{op}#users` | `{login}#{user}` | people, by login |
 //! | worklist | `{op}#clients` | `{name}#{client}` | programs, by name |
+//! | worklist | `{op}#day_closes` | `{day}` | closed days |
 //! | worklist | `{op}#settlements` | `{day}#{partner}` | settlements, by day |
+//! | worklist | `{op}#payouts#{open or closed}` | `{day}#{payout}` | payouts that may turn out either way; the others |
+//! | worklist | `{op}#statements` | `{received_at}#{statement}` | bank statements, by arrival |
+//! | worklist | `{op}#statement#{statement}#{status}` | `{line}` | a statement's lines, by how they stand |
 //! | worklist | `{op}#outbox` | `{at}` | commits whose events are not relayed yet |
 //! | owner | `{op}#{agent}#{due}` | `{delivery}` | an agent's day |
 //! | owner | `{op}#{agent}#devices` | `{device}` | an agent's phones |
+//! | owner | `{op}#{partner}#approvals#{status}` | `{expires_at}#{approval}` | a partner's approvals |
 //! | owner | `{op}#{partner}#settlements` | `{day}` | a partner's settlements |
+//! | owner | `{op}#commits#{day}` | `{commit}` | commits, by the UTC day and in the order they were written |
+//! | owner | `{op}#unmatched_lines` | `{value_date}#{statement}#{line}` | bank lines that settle nothing, oldest first |
+//! | owner | `{op}#{partner}#payouts` | `{day}#{payout}` | a partner's payouts |
 
 use domain::{
-    AgentId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId, ExportId,
-    OperatorName, PartnerName, RegionName, SessionId, SettlementId, Timestamp, TransferId, UserId,
-    delivery::DeliveryKind, id::Sha256Hex, ledger::Account,
+    AgentId, ApprovalId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId,
+    ExportId, OperatorName, PartnerName, PayoutId, RegionName, SessionId, SettlementId, StatementId, Timestamp,
+    TransferId, UserId, delivery::DeliveryKind, id::Sha256Hex, ledger::Account, reconciliation::LineName,
 };
 
 /// Where an item lies.
@@ -166,6 +182,10 @@ pub(crate) fn disbursement(operator: &OperatorName, disbursement: &DisbursementI
     Key::new(format!("{operator}#disbursement#{disbursement}"), "disbursement")
 }
 
+pub(crate) fn approval(operator: &OperatorName, approval: &ApprovalId) -> Key {
+    Key::new(format!("{operator}#approval#{approval}"), "approval")
+}
+
 pub(crate) fn reference(operator: &OperatorName, partner: &PartnerName, kind: DeliveryKind, reference: &str) -> Key {
     let kind = match kind {
         DeliveryKind::Collection => "collection",
@@ -174,8 +194,63 @@ pub(crate) fn reference(operator: &OperatorName, partner: &PartnerName, kind: De
     Key::new(format!("{operator}#reference#{partner}#{kind}#{reference}"), "reference")
 }
 
+/// Sort key of what takes a whole reference.
+pub(crate) const BANK_LINE: &str = "bank_line";
+
 pub(crate) fn bank_line(operator: &OperatorName, bank_reference: &str) -> Key {
-    Key::new(format!("{operator}#bank_line#{}", bank_reference.to_ascii_uppercase()), "bank_line")
+    Key::new(format!("{operator}#bank_line#{}", bank_reference.to_ascii_uppercase()), BANK_LINE)
+}
+
+/// Where one line of a reference that has several is taken.
+pub(crate) fn bank_line_part(operator: &OperatorName, bank_reference: &str, part: &str) -> Key {
+    Key::new(bank_line(operator, bank_reference).pk, format!("part#{part}"))
+}
+
+/// Where a line is taken.
+pub(crate) fn line_name(operator: &OperatorName, name: &LineName) -> Key {
+    match &name.part {
+        Some(part) => bank_line_part(operator, &name.reference, part),
+        None => bank_line(operator, &name.reference),
+    }
+}
+
+pub(crate) fn statement(operator: &OperatorName, statement: &StatementId) -> Key {
+    Key::new(format!("{operator}#statement#{statement}"), "statement")
+}
+
+/// Begins the sort keys of a statement's lines.
+pub(crate) const LINE_PREFIX: &str = "line#";
+
+pub(crate) fn statement_line(operator: &OperatorName, statement_id: &StatementId, line: u32) -> Key {
+    Key::new(statement(operator, statement_id).pk, format!("line#{line:05}"))
+}
+
+pub(crate) fn statement_file(operator: &OperatorName, sha256: &Sha256Hex) -> Key {
+    Key::new(format!("{operator}#statement_file#{sha256}"), "statement_file")
+}
+
+pub(crate) fn worklist_of_statements(operator: &OperatorName) -> String {
+    format!("{operator}#statements")
+}
+
+pub(crate) fn worklist_statement(received_at: Timestamp, statement: &StatementId) -> String {
+    format!("{received_at}#{statement}")
+}
+
+pub(crate) fn worklist_of_lines(operator: &OperatorName, statement: &StatementId, status: &str) -> String {
+    format!("{operator}#statement#{statement}#{status}")
+}
+
+pub(crate) fn worklist_line(line: u32) -> String {
+    format!("{line:05}")
+}
+
+pub(crate) fn owner_of_unmatched_lines(operator: &OperatorName) -> String {
+    format!("{operator}#unmatched_lines")
+}
+
+pub(crate) fn owner_unmatched_line(value_date: Day, statement: &StatementId, line: u32) -> String {
+    format!("{value_date}#{statement}#{line:05}")
 }
 
 pub(crate) fn balance(operator: &OperatorName, account: &Account, shard: u8) -> Key {
@@ -198,8 +273,16 @@ pub(crate) fn calendar(operator: &OperatorName) -> Key {
     Key::new(format!("{operator}#calendar"), "calendar")
 }
 
+pub(crate) fn day_close(operator: &OperatorName, day: Day) -> Key {
+    Key::new(format!("{operator}#day_close#{day}"), "day_close")
+}
+
 pub(crate) fn settlement(operator: &OperatorName, settlement: &SettlementId) -> Key {
     Key::new(format!("{operator}#settlement#{settlement}"), "settlement")
+}
+
+pub(crate) fn payout(operator: &OperatorName, payout: &PayoutId) -> Key {
+    Key::new(format!("{operator}#payout#{payout}"), "payout")
 }
 
 pub(crate) fn export(operator: &OperatorName, export: &ExportId) -> Key {
@@ -260,6 +343,18 @@ pub(crate) fn worklist_delivery(due: Day, delivery: &DeliveryId) -> String {
     format!("{due}#{delivery}")
 }
 
+pub(crate) fn worklist_of_approvals(operator: &OperatorName, status: &str) -> String {
+    format!("{operator}#approvals#{status}")
+}
+
+pub(crate) fn worklist_approval(expires_at: Timestamp, approval: &ApprovalId) -> String {
+    format!("{expires_at}#{approval}")
+}
+
+pub(crate) fn owner_of_approvals(operator: &OperatorName, partner: &PartnerName, status: &str) -> String {
+    format!("{operator}#{partner}#approvals#{status}")
+}
+
 pub(crate) fn worklist_of_agents(operator: &OperatorName, region: &RegionName) -> String {
     format!("{operator}#agents#{region}")
 }
@@ -288,6 +383,10 @@ pub(crate) fn owner_of_devices(operator: &OperatorName, agent: &AgentId) -> Stri
     format!("{operator}#{agent}#devices")
 }
 
+pub(crate) fn worklist_of_day_closes(operator: &OperatorName) -> String {
+    format!("{operator}#day_closes")
+}
+
 pub(crate) fn worklist_of_settlements(operator: &OperatorName) -> String {
     format!("{operator}#settlements")
 }
@@ -296,8 +395,32 @@ pub(crate) fn worklist_settlement(day: Day, partner: &PartnerName) -> String {
     format!("{day}#{partner}")
 }
 
+pub(crate) fn worklist_of_payouts(operator: &OperatorName, is_open: bool) -> String {
+    format!("{operator}#payouts#{}", if is_open { "open" } else { "closed" })
+}
+
+/// Where a payout stands in both of its lists.
+pub(crate) fn payout_of_day(day: Day, payout: &PayoutId) -> String {
+    format!("{day}#{payout}")
+}
+
 pub(crate) fn outbox(operator: &OperatorName) -> String {
     format!("{operator}#outbox")
+}
+
+/// Who did what: the principal and the function of a commit record.
+pub(crate) fn scope_of_commit(pk: &str) -> Option<(&str, &str)> {
+    let mut parts = pk.splitn(5, '#').skip(2);
+    Some((parts.next()?, parts.next()?))
+}
+
+/// What a record is called within its operator, for people: `delivery.dlv_…`.
+pub(crate) fn name_of(pk: &str) -> String {
+    pk.split_once('#').map_or(pk, |(_, name)| name).replace('#', ".")
+}
+
+pub(crate) fn owner_of_commits(operator: &OperatorName, day: Day) -> String {
+    format!("{operator}#commits#{day}")
 }
 
 /// The tenant whose item a key is.
@@ -311,4 +434,8 @@ pub(crate) fn owner_agent_day(operator: &OperatorName, agent: &AgentId, due: Day
 
 pub(crate) fn owner_of_settlements(operator: &OperatorName, partner: &PartnerName) -> String {
     format!("{operator}#{partner}#settlements")
+}
+
+pub(crate) fn owner_of_payouts(operator: &OperatorName, partner: &PartnerName) -> String {
+    format!("{operator}#{partner}#payouts")
 }

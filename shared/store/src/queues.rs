@@ -13,12 +13,16 @@ const MOST_MESSAGES: usize = 10;
 pub struct QueueUrls {
     /// Counted by `activity-roll-up`.
     pub activity: String,
+    /// FIFO, a group an operator: reported by `day-close-build`.
+    pub day_close: String,
     /// FIFO, a group a partner: built by `settlement-build`.
     pub settlement: String,
     /// Built by `export-build`.
     pub export: String,
     /// Sent by `message-send`.
     pub message: String,
+    /// FIFO, a group an operator: worked off by `statement-match`.
+    pub statement: String,
 }
 
 /// What may be sent.
@@ -38,9 +42,11 @@ impl Queues {
     fn url(&self, queue: Queue) -> &str {
         match queue {
             Queue::Activity => &self.urls.activity,
+            Queue::DayClose => &self.urls.day_close,
             Queue::Settlement => &self.urls.settlement,
             Queue::Export => &self.urls.export,
             Queue::Message => &self.urls.message,
+            Queue::Statement => &self.urls.statement,
         }
     }
 
@@ -81,7 +87,10 @@ fn entry(queue: Queue, index: usize, event: &Event) -> Result<SendMessageBatchRe
         .id(index.to_string())
         .message_body(serde_json::to_string(event).map_err(Failed::fault)?);
     let entry = match queue {
-        Queue::Settlement => {
+        Queue::DayClose => {
+            entry.message_group_id(event.operator.as_str()).message_deduplication_id(event.event_id.as_str())
+        }
+        Queue::Settlement | Queue::Statement => {
             let group = event.group.as_deref().unwrap_or_default();
             entry
                 .message_group_id(format!("{}.{group}", event.operator))

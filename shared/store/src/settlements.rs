@@ -13,8 +13,10 @@ use crate::{
     answer::{Answer, Page},
     commit::Accepted,
     cursor::{CursorKey, PageRequest},
+    day_closes,
     files::{Files, Upload},
     keys::{self, Key},
+    payouts,
     table::{Direction, Item, Lost, Query, Range, Table, between_times},
 };
 
@@ -41,7 +43,7 @@ pub struct SettlementFilter {
     pub business_day: Option<Day>,
 }
 
-fn item(operator: &OperatorName, settlement: &Settlement) -> Result<Item, Failed> {
+pub(crate) fn item(operator: &OperatorName, settlement: &Settlement) -> Result<Item, Failed> {
     let key = keys::settlement(operator, &settlement.settlement_id);
     let worklist = keys::worklist_settlement(settlement.business_day, &settlement.partner_id);
     Ok(Item::of(&key, settlement)?
@@ -91,14 +93,16 @@ impl Settlements {
         decided: Result<Slot, Refusal>,
     ) -> Result<Answer<ClosedDay>, Failed> {
         let accepted = decided.map_err(Failed::from).and_then(|slot| {
-            let calendar = Item::of(&keys::calendar(&operator.operator), &slot.after)?;
+            let place = keys::calendar(&operator.operator);
+            let calendar = Item::of(&place, &slot.after)?;
             let mut writes = vec![if before.version == 0 {
                 self.table.create(calendar, Lost::Moved)?
             } else {
-                self.table.replace(calendar, before.version)?
+                self.table.replace(Item::of(&place, before)?, calendar)?
             }];
             let mut items = Vec::with_capacity(operator.partners.len());
-            let mut events = Vec::with_capacity(operator.partners.len());
+            let mut events = Vec::with_capacity(operator.partners.len().saturating_add(1));
+            events.push(Event::of(command, Happened::DayClosed, &slot.business_day.to_string(), None));
             for partner in &operator.partners {
                 let settlement = slot.settlement(partner, operator.currency);
                 writes.push(self.table.create(item(&operator.operator, &settlement)?, Lost::Moved)?);
@@ -107,6 +111,9 @@ impl Settlements {
                 events.push(event.in_group(partner.as_str()));
                 items.push(settlement);
             }
+            let ids = items.iter().map(|settlement| settlement.settlement_id.clone()).collect();
+            let day_close = day_closes::item(&slot.day_close(before, ids))?;
+            writes.push(self.table.create(day_close, Lost::Moved)?);
             Ok(Accepted {
                 status: 202,
                 subject: slot.business_day.to_string(),
@@ -246,17 +253,25 @@ impl SettlementWriter {
         );
         let transfer_id = TransferId::mint(before.cut_at, &command.seed());
         let (settled, transfer) = before.settle(transfer_id, totals, stored)?;
-        let mut writes = vec![self.table.replace(item(operator, &settled)?, before.version)?];
+        let known: Operator = self.table.get(&keys::operator(operator)).await?;
+        let (settled, payout) = settled.with_payout(
+            operator,
+            known.rail(&before.partner_id),
+            &known.clock()?,
+            event.at,
+            &command.principal,
+        );
+        let mut writes = vec![self.table.replace(item(operator, &before)?, item(operator, &settled)?)?];
         if let Some(transfer) = &transfer {
             writes.extend(self.table.book(&command, transfer, before.cut_at)?);
         }
-        let accepted = Accepted {
-            status: 200,
-            subject: settlement_id.to_string(),
-            events: vec![Event::of(&command, Happened::SettlementSettled, settlement_id.as_str(), None)],
-            writes,
-            answer: settled,
-        };
+        let mut events = vec![Event::of(&command, Happened::SettlementSettled, settlement_id.as_str(), None)];
+        if let Some(payout) = &payout {
+            let (write, instructed) = payouts::instructed(&self.table, &command, payout)?;
+            writes.push(write);
+            events.push(instructed);
+        }
+        let accepted = Accepted { status: 200, subject: settlement_id.to_string(), events, writes, answer: settled };
         self.table.commit(&command, Ok(accepted)).await
     }
 

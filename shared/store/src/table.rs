@@ -1,7 +1,7 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
-//! Conditions have names: `create` (must not exist), `replace` (must not have moved), `append` (log only),
-//! `post` (a balance within its limits), `unchanged` (read, and still so). There is no other way to write.
+//! Conditions have names: `create` (must not exist), `share` (nobody has it alone), `replace` (must not have moved), `append` (log only),
+//! `post` (a balance within its limits), `unchanged` (read, and still so), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::{
     },
 };
 use domain::{
-    Failed, Money, OperatorName, Refusal, Timestamp, TransferId,
+    Command, Failed, Money, OperatorName, Refusal, Timestamp, TransferId,
     ledger::{Account, Limits},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -33,11 +33,16 @@ pub struct TableNames {
     pub tracks: String,
 }
 
+/// Tells the time. Only the doors have one that moves.
+pub type Clock = fn() -> Timestamp;
+
 /// The three tables.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub(crate) client: Client,
     pub(crate) names: TableNames,
+    /// When a commit is written, which is not when its command was given.
+    clock: Option<Clock>,
 }
 
 /// One item, as DynamoDB has it.
@@ -76,6 +81,19 @@ impl Item {
         self
     }
 
+    /// The item with a set of texts; DynamoDB has no empty one.
+    pub(crate) fn with_set(mut self, name: &str, texts: Vec<String>) -> Self {
+        if !texts.is_empty() {
+            self.0.insert(name.to_owned(), AttributeValue::Ss(texts));
+        }
+        self
+    }
+
+    /// Whether a set has a text.
+    fn has(&self, name: &str, text: &str) -> bool {
+        self.0.get(name).and_then(|value| value.as_ss().ok()).is_some_and(|set| set.iter().any(|one| one == text))
+    }
+
     /// The item with a place in an index.
     pub(crate) fn in_index(self, index: &str, pk: impl Into<String>, sk: impl Into<String>) -> Self {
         self.with(&format!("{index}_pk"), pk).with(&format!("{index}_sk"), sk)
@@ -89,6 +107,12 @@ impl Item {
     /// A number.
     pub(crate) fn number(&self, name: &str) -> Option<i64> {
         self.0.get(name).and_then(|value| value.as_n().ok()).and_then(|number| number.parse().ok())
+    }
+
+    /// How often it has changed.
+    fn version(&self) -> Result<u64, Failed> {
+        let version = self.number("version").and_then(|version| u64::try_from(version).ok());
+        version.ok_or_else(|| Failed::fault("a record that can be replaced counts its versions"))
     }
 
     /// Bytes.
@@ -139,6 +163,40 @@ pub(crate) enum Lost {
     },
     /// Somebody holds the place; the refusal names them by the item's `holder`.
     Taken(fn(String) -> Refusal),
+    /// The item that is there says why, or that somebody was faster.
+    Said(Said),
+}
+
+/// What an item that refused a write has to say about it.
+#[derive(Debug, Clone)]
+pub(crate) enum Said {
+    /// An approval about the decision of somebody, by their own name and their role's.
+    Approval { names: [String; 2], at: Timestamp },
+    /// A visit about its assignment.
+    Visit,
+}
+
+impl Said {
+    /// The rule that the item broke; nothing when it has merely moved.
+    pub(crate) fn refusal(&self, before: &Item) -> Option<Refusal> {
+        match self {
+            Self::Approval { names, at } => {
+                let expires_at = before.text("expires_at").unwrap_or_default();
+                if names.iter().any(|name| before.has("barred", name)) {
+                    Some(Refusal::OwnApproval)
+                } else if names.iter().any(|name| before.has("approvers", name)) {
+                    Some(Refusal::AlreadyDecided)
+                } else if expires_at <= at.to_string().as_str() {
+                    Some(Refusal::ApprovalExpired { expires_at: expires_at.to_owned() })
+                } else {
+                    None
+                }
+            }
+            Self::Visit => before
+                .text("awaits_approval")
+                .map(|approval_id| Refusal::ApprovalPending { approval_id: approval_id.to_owned() }),
+        }
+    }
 }
 
 /// One conditional write of a transaction.
@@ -146,13 +204,33 @@ pub(crate) enum Lost {
 pub(crate) struct Write {
     pub(crate) item: TransactWriteItem,
     pub(crate) lost: Lost,
+    /// What a replaced record was, for the audit.
+    pub(crate) before: Option<Item>,
+}
+
+impl Write {
+    fn new(item: TransactWriteItem, lost: Lost) -> Self {
+        Self { item, lost, before: None }
+    }
 }
 
 impl Table {
     /// The tables of a stack.
     #[must_use]
     pub fn new(client: Client, names: TableNames) -> Self {
-        Self { client, names }
+        Self { client, names, clock: None }
+    }
+
+    /// The same tables, whose commits are filed under the time that this clock shows when they are written. Without one
+    /// they are filed under the time of their command.
+    #[must_use]
+    pub fn filed_by(self, clock: Clock) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
+    /// When what is written now is filed.
+    pub(crate) fn written_at(&self, command: &Command) -> Timestamp {
+        self.clock.map_or(command.at, |clock| clock())
     }
 
     fn put(&self, table: &str, item: Item, condition: &str, version: Option<u64>) -> Result<Put, Failed> {
@@ -170,13 +248,61 @@ impl Table {
     /// A record that must not exist yet.
     pub(crate) fn create(&self, item: Item, lost: Lost) -> Result<Write, Failed> {
         let put = self.put(&self.names.records, item, "attribute_not_exists(pk)", None)?;
-        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().put(put).build(), lost))
     }
 
-    /// A record that must still be at the version that was read.
-    pub(crate) fn replace(&self, item: Item, version: u64) -> Result<Write, Failed> {
-        let put = self.put(&self.names.records, item, "version = :version", Some(version))?;
-        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+    /// A place that several things share: free, or shared already. What has the place for itself keeps it.
+    pub(crate) fn share(&self, item: Item, lost: Lost) -> Result<Write, Failed> {
+        let item = item.with("is_shared", SHARED);
+        let put = Put::builder()
+            .table_name(&self.names.records)
+            .set_item(Some(item.0))
+            .condition_expression("attribute_not_exists(pk) OR is_shared = :shared")
+            .expression_attribute_values(":shared", AttributeValue::S(SHARED.to_owned()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write::new(TransactWriteItem::builder().put(put).build(), lost))
+    }
+
+    /// A record that must still be at the version that was read. What it was is kept for the audit by the commit.
+    pub(crate) fn replace(&self, before: Item, after: Item) -> Result<Write, Failed> {
+        let put = self.put(&self.names.records, after, "version = :version", Some(before.version()?))?;
+        let write = Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved);
+        Ok(Write { before: Some(before), ..write })
+    }
+
+    /// A visit that gets its agent: still at the version that was read, and waiting for no approval.
+    pub(crate) fn assign(&self, before: Item, after: Item) -> Result<Write, Failed> {
+        let condition = "version = :version AND attribute_not_exists(awaits_approval)";
+        let put = self.put(&self.names.records, after, condition, Some(before.version()?))?;
+        let write = Write::new(TransactWriteItem::builder().put(put).build(), Lost::Said(Said::Visit));
+        Ok(Write { before: Some(before), ..write })
+    }
+
+    /// An approval with one more decision: still at the version that was read and pending, and whoever decides, by their
+    /// own name or their role's, is not barred, has not decided, and is not late.
+    pub(crate) fn decide(&self, before: Item, after: Item, names: [String; 2], at: Timestamp) -> Result<Write, Failed> {
+        let [own, role] = names.clone();
+        let version = before.version()?;
+        let put = Put::builder()
+            .table_name(&self.names.records)
+            .set_item(Some(after.0))
+            .condition_expression(
+                "version = :version AND #status = :pending AND expires_at > :at \
+                 AND NOT contains(barred, :own) AND NOT contains(barred, :role) AND NOT contains(approvers, :own)",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+            .expression_attribute_values(":pending", AttributeValue::S("pending".to_owned()))
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
+            .expression_attribute_values(":own", AttributeValue::S(own))
+            .expression_attribute_values(":role", AttributeValue::S(role))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failed::fault)?;
+        let lost = Lost::Said(Said::Approval { names, at });
+        Ok(Write { before: Some(before), ..Write::new(TransactWriteItem::builder().put(put).build(), lost) })
     }
 
     /// A number that is kept under a key and never goes back.
@@ -188,7 +314,7 @@ impl Table {
             .expression_attribute_values(":at", AttributeValue::N(at.to_string()))
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+        Ok(Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved))
     }
 
     /// A record that is used up with this: it must be there, and not used before.
@@ -202,7 +328,7 @@ impl Table {
             .expression_attribute_values(":yes", AttributeValue::Bool(USED))
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), lost))
     }
 
     /// A login that ends with this; one that has ended stays as it is.
@@ -216,7 +342,7 @@ impl Table {
             .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost: Lost::Moved })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved))
     }
 
     /// A number of things changed by one more or one less; the last of them does not go.
@@ -235,7 +361,7 @@ impl Table {
             update
         };
         let update = update.build().map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), lost))
     }
 
     /// A place in the records that must still be free, although nothing is put there.
@@ -248,7 +374,7 @@ impl Table {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().condition_check(check).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().condition_check(check).build(), lost))
     }
 
     /// A record that is not written, and must still be at the version that was read, or still not be there.
@@ -264,7 +390,7 @@ impl Table {
             None => check.condition_expression("attribute_not_exists(pk)"),
         };
         let check = check.build().map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().condition_check(check).build(), lost: Lost::Moved })
+        Ok(Write::new(TransactWriteItem::builder().condition_check(check).build(), Lost::Moved))
     }
 
     /// A named account that is posted to, remembered so that it is found again.
@@ -278,7 +404,7 @@ impl Table {
             .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost: Lost::Moved })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved))
     }
 
     /// A balance at zero that takes nothing any more.
@@ -297,13 +423,13 @@ impl Table {
             .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
             .build()
             .map_err(Failed::fault)?;
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost: Lost::Moved })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved))
     }
 
     /// A ledger entry; a transfer's entry exists once.
     pub(crate) fn append(&self, item: Item) -> Result<Write, Failed> {
         let put = self.put(&self.names.ledger, item, "attribute_not_exists(pk)", None)?;
-        Ok(Write { item: TransactWriteItem::builder().put(put).build(), lost: Lost::Moved })
+        Ok(Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved))
     }
 
     /// An amount added to a balance, within its limits. A bounded balance keeps beside itself what is available of it,
@@ -359,7 +485,7 @@ impl Table {
         let update = update.build().map_err(Failed::fault)?;
         let closed = Refusal::AccountClosed { account_id: account.to_string() };
         let lost = Lost::Limited { otherwise: refusal.unwrap_or_else(|| closed.clone()), closed };
-        Ok(Write { item: TransactWriteItem::builder().update(update).build(), lost })
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), lost))
     }
 
     /// An item, if it is there. Consistent: what was committed before is seen.
@@ -546,6 +672,8 @@ impl Table {
 
 /// What a thing that can be used once says after that.
 const USED: bool = true;
+/// What a place says that several things share.
+const SHARED: &str = "shared";
 /// Decisions are made on what is, not on what was a second ago.
 const READ_CONSISTENT: bool = true;
 /// BatchGetItem takes 100 keys.

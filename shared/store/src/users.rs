@@ -55,7 +55,7 @@ pub(crate) fn changed(
     before: &KeptUser,
     after: &KeptUser,
 ) -> Result<Vec<Write>, Failed> {
-    let mut writes = vec![table.replace(item(operator, after)?, before.revision)?];
+    let mut writes = vec![table.replace(item(operator, before)?, item(operator, after)?)?];
     let by = i64::from(after.is_active_admin()).saturating_sub(i64::from(before.is_active_admin()));
     if by != 0 {
         writes.push(table.count(keys::admins(operator), by, Lost::Refused(Refusal::LastAdmin))?);

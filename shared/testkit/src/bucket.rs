@@ -1,6 +1,6 @@
 //! A bucket in memory behind the HTTP connector of the real AWS SDK.
 //!
-//! It speaks the part of S3's REST protocol that files are written with: `PutObject`, `CreateMultipartUpload`,
+//! It speaks the part of S3's REST protocol that files are written and read with: `GetObject`, `PutObject`, `CreateMultipartUpload`,
 //! `UploadPart`, `CompleteMultipartUpload`, `AbortMultipartUpload`. Parts but for the last must have 5 MiB, as on AWS.
 //! It checks no signature and no checksum, and keeps no versions.
 
@@ -80,6 +80,11 @@ impl EmbeddedBucket {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no test thread panicked inside the bucket")
+    }
+
+    /// Puts other bytes under a key, as nobody of the house would.
+    pub fn tamper(&self, key: &str, bytes: Vec<u8>) {
+        self.state().objects.insert(key.to_owned(), bytes);
     }
 
     /// The bytes under a key.
@@ -186,6 +191,15 @@ impl EmbeddedBucket {
                 state.objects.insert(key, body);
                 tagged("\"whole\"")
             }
+            ("GET", None) => match state.objects.get(&key) {
+                Some(bytes) => {
+                    let mut response =
+                        HttpResponse::new(StatusCode::try_from(200).expect("OK"), SdkBody::from(bytes.clone()));
+                    response.headers_mut().insert("etag", "\"whole\"");
+                    response
+                }
+                None => refused(404, "NoSuchKey"),
+            },
             (method, _) => refused(400, &format!("NotServed{method}")),
         }
     }

@@ -31,10 +31,10 @@ use lambda_http::{Body, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
-    Accounts, Activities, Agents, ClientSecrets, Clients, CursorKey, Deliveries, Devices, Directory, Disbursements,
-    ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Proofs, PublicKey, QueueUrls, Queues, SecondFactors,
-    Sessions, SettlementWriter, Settlements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors,
-    Users,
+    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, DayCloseWriter, DayCloses,
+    Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Payouts,
+    Proofs, PublicKey, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter,
+    Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -46,6 +46,8 @@ use crate::{
 pub const FLOAT_MINOR: i64 = 5_000_000;
 /// What every agent may carry at most, in paise: 200,000 rupees.
 pub const CASH_CAP_MINOR: i64 = 20_000_000;
+/// What nobody does alone: disbursements from 100,000 rupees take one approval, from 500,000 two; they wait for a day.
+const APPROVALS: &str = "disbursement:24:10000000=1,50000000=2";
 /// What secrets are derived from.
 pub const PEPPER: &[u8] = b"a key of at least thirty-two bytes";
 /// The secret with the signing key.
@@ -220,7 +222,8 @@ impl World {
         B: DeserializeOwned + Serialize + Validate<Context = ()> + Clone,
         Q: DeserializeOwned + Clone,
     {
-        Reply::of(http::answer(route, &self.authorizer, &handle, capability, request.request()).await)
+        // On the heap: each handler's future is large, and a test that can call every route has room for all of them.
+        Reply::of(Box::pin(http::answer(route, &self.authorizer, &handle, capability, request.request())).await)
     }
 
     /// Sends a request to a handler that is open to all.
@@ -236,7 +239,7 @@ impl World {
         Fut: Future<Output = Result<Answer<T>, Failed>>,
         B: DeserializeOwned + Validate<Context = ()> + Clone,
     {
-        Reply::of(http::answer_open(route, &self.authorizer, &handle, capability, request.request()).await)
+        Reply::of(Box::pin(http::answer_open(route, &self.authorizer, &handle, capability, request.request())).await)
     }
 
     /// The tables, as a store is made of them.
@@ -263,6 +266,12 @@ impl World {
         Disbursements::new(self.tables())
     }
 
+    /// What waits for people's approval.
+    #[must_use]
+    pub fn approvals(&self) -> Approvals {
+        Approvals::new(self.tables(), self.anchors.cursors.clone())
+    }
+
     /// Field officers.
     #[must_use]
     pub fn agents(&self) -> Agents {
@@ -273,6 +282,12 @@ impl World {
     #[must_use]
     pub fn accounts(&self) -> Accounts {
         Accounts::new(self.tables(), self.anchors.cursors.clone())
+    }
+
+    /// What was done, by whom.
+    #[must_use]
+    pub fn audits(&self) -> Audits {
+        Audits::new(self.tables(), self.anchors.cursors.clone())
     }
 
     /// Location batches.
@@ -299,6 +314,12 @@ impl World {
         Settlements::new(self.tables(), self.anchors.cursors.clone())
     }
 
+    /// Payouts.
+    #[must_use]
+    pub fn payouts(&self) -> Payouts {
+        Payouts::new(self.tables(), self.anchors.cursors.clone())
+    }
+
     /// The bucket.
     #[must_use]
     pub fn files(&self) -> Files {
@@ -309,6 +330,30 @@ impl World {
     #[must_use]
     pub fn settlement_writer(&self) -> SettlementWriter {
         SettlementWriter::new(self.tables(), self.files())
+    }
+
+    /// Bank statements.
+    #[must_use]
+    pub fn statements(&self) -> Statements {
+        Statements::new(self.tables(), self.anchors.cursors.clone())
+    }
+
+    /// Bank statements and their files.
+    #[must_use]
+    pub fn statement_writer(&self) -> StatementWriter {
+        StatementWriter::new(self.tables(), self.files())
+    }
+
+    /// Closed days.
+    #[must_use]
+    pub fn day_closes(&self) -> DayCloses {
+        DayCloses::new(self.tables(), self.anchors.cursors.clone())
+    }
+
+    /// Closed days and their reports.
+    #[must_use]
+    pub fn day_close_writer(&self) -> DayCloseWriter {
+        DayCloseWriter::new(self.tables(), self.files())
     }
 
     /// Exports.
@@ -329,15 +374,17 @@ impl World {
         Proofs::new(self.tables())
     }
 
-    /// Events that have not reached their queues, named `activity`, `settlement.fifo`, `export` and
-    /// `message`.
+    /// Events that have not reached their queues, named `activity`, `day-close.fifo`, `settlement.fifo`, `export`,
+    /// `message` and `statement.fifo`.
     #[must_use]
     pub fn outbox(&self) -> Outbox {
         let urls = QueueUrls {
             activity: EmbeddedQueues::url("activity"),
+            day_close: EmbeddedQueues::url("day-close.fifo"),
             settlement: EmbeddedQueues::url("settlement.fifo"),
             export: EmbeddedQueues::url("export"),
             message: EmbeddedQueues::url("message"),
+            statement: EmbeddedQueues::url("statement.fifo"),
         };
         Outbox::new(self.tables(), Queues::new(self.queues.client(), urls))
     }
@@ -479,7 +526,9 @@ async fn open_office(directory: &Directory, signer: &Signer, name: &str) -> Offi
         currency: Currency::Inr,
         regions: REGIONS.map(region).to_vec(),
         partners: PARTNERS.map(|partner| partner.parse().expect("a partner")).to_vec(),
+        payout_rails: std::collections::BTreeMap::new(),
         business_calendar: domain::calendar::BusinessCalendar::default(),
+        approvals: vec![APPROVALS.parse().expect("a rule")],
     };
     directory.create_operator(&known).await.expect("an operator");
     // They were taken on the day before.

@@ -295,7 +295,7 @@ fn err_before(run: &Run, team: &Team, house: &House, partner: &Caller, visit: &V
                 command::refused(run, &house.settlement, "disbursement-reconcile", &path, &body, wanted);
             let listed = command::lists_legal_moves(run, "disbursement-reconcile", answer.as_ref());
             let still =
-                rounds::look_payout(run, &house.settlement, id).is_some_and(|payout| payout.status == "created");
+                rounds::look_payout(run, &house.settlement, id).is_some_and(|payout| payout.status == "approved");
             run.findings.refused("a bank line before the hand-over", right && listed && still);
         }
         Mistake::OverDue

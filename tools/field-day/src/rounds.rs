@@ -57,7 +57,7 @@ impl Visit {
             (None, Some(End::Confirmed { .. }), _) => "handed_over",
             (None, Some(End::Failed), _) => "exception",
             (None, None, true) => "reserved",
-            (None, None, false) => "created",
+            (None, None, false) => "approved",
         }
     }
 

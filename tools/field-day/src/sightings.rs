@@ -29,9 +29,10 @@ fn rank(id: &str, status: &str) -> Option<u8> {
         "out_for_delivery" if !payout => Some(2),
         "confirmed" | "failed" | "cancelled" if !payout => Some(9),
         "created" if payout => Some(0),
-        "reserved" if payout => Some(1),
-        "handed_over" if payout => Some(2),
-        "exception" if payout => Some(3),
+        "approved" if payout => Some(1),
+        "reserved" if payout => Some(2),
+        "handed_over" if payout => Some(3),
+        "exception" if payout => Some(4),
         "reconciled" if payout => Some(9),
         _ => None,
     }

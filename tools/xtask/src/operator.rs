@@ -9,6 +9,7 @@ use clap::Args;
 use domain::{
     Failed, OperatorName, Timestamp, UserId,
     access::Role,
+    approval::ApprovalRule,
     calendar::BusinessCalendar,
     operator::Operator,
     user::{KeptUser, User, UserStatus},
@@ -41,6 +42,10 @@ pub struct NewOperator {
     /// "2027-01-26", "name": "Republic Day"}]}`; each part may be left out.
     #[arg(long, value_name = "FILE")]
     pub calendar: Option<std::path::PathBuf>,
+    /// What nobody does alone, as `disbursement:<hours>:<from_minor>=<quorum>,…`: from which amounts on how many people
+    /// approve, and how long a request waits for them.
+    #[arg(long, value_name = "RULE")]
+    pub approvals: Vec<ApprovalRule>,
     /// Port of the emulator.
     #[arg(long, default_value_t = stack::PORT)]
     pub port: u16,
@@ -90,12 +95,14 @@ impl NewOperator {
             currency: serde_json::from_value(self.currency.clone().into()).map_err(Failed::fault)?,
             regions: self.regions.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
             partners: self.partners.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
+            payout_rails: std::collections::BTreeMap::new(),
             business_calendar: match &self.calendar {
                 Some(path) => {
                     serde_json::from_slice(&std::fs::read(path).map_err(Failed::fault)?).map_err(Failed::fault)?
                 }
                 None => BusinessCalendar::default(),
             },
+            approvals: self.approvals.clone(),
         })
     }
 

@@ -26,6 +26,7 @@ pub(crate) fn sign_up(stage: &Stage) -> Person {
         zone: "Asia/Kolkata".to_owned(),
         currency: "INR".to_owned(),
         calendar: None,
+        approvals: vec![],
         port,
         tables: vec![],
     };

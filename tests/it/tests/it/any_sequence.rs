@@ -406,7 +406,9 @@ impl Field {
                 currency: Currency::Inr,
                 regions,
                 partners: PARTNERS.map(name).to_vec(),
+                payout_rails: std::collections::BTreeMap::new(),
                 business_calendar: domain::calendar::BusinessCalendar::default(),
+                approvals: vec![],
             },
             desk: desk.on(&DELIVERY_CREATE).unwrap(),
             agents,
@@ -480,9 +482,9 @@ impl Field {
             }
             Step::Instruct { partner, region: number, amount } => {
                 let new = NewDisbursement { reference, region: region(number), borrower, amount, due: today };
-                let (payment, visit) = self.operator.instruct(command, &self.partners[partner], &new)?;
-                let visit = Some(After { place: None, thing: visit });
-                Ok(Change { visit, payment: Some(After { place: None, thing: payment }), ..nothing })
+                let instructed = self.operator.instruct(command, &self.partners[partner], &new)?;
+                let visit = Some(After { place: None, thing: instructed.visit });
+                Ok(Change { visit, payment: Some(After { place: None, thing: instructed.instruction }), ..nothing })
             }
             Step::Assign { visit, agent } => {
                 let (place, before) = latest(&self.visits, visit)?;

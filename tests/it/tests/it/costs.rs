@@ -2,12 +2,15 @@
 //! The table in docs/DATA.md is what `every_route_is_measured` prints.
 
 use domain::access::{
-    ACCOUNT_CLOSE, ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, CLIENT_CREATE, CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE,
-    CLIENT_UPDATE, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST,
-    DEVICE_REVOKE, DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, JWKS_GET,
-    LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PROOF_GET, ROUTES, Route, SESSION_CREATE,
-    SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM,
-    TOTP_ENROL, TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    ACCOUNT_CLOSE, ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST, AUDIT_LIST,
+    CLIENT_CREATE, CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE, DAY_CLOSE_GET, DAY_CLOSE_LIST,
+    DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE,
+    DISBURSEMENT_CANCEL, DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET,
+    EXPOSURE_GET, JWKS_GET, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PAYOUT_CREATE, PAYOUT_GET,
+    PAYOUT_LIST, PAYOUT_UPDATE, PROOF_GET, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET,
+    SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE,
+    TOTP_CONFIRM, TOTP_ENROL, TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST,
+    USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -16,8 +19,9 @@ use crate::{
     door::call,
     logins::{Phone, client_credentials, deliver, holder, password, refresh, totp_code, with_code},
     steps::{
-        TODAY, assigned, bank_line, build_settlements, close_day, collection, command, confirmed, handed_over, inr,
-        instruction, move_money, planned, point, relay, report, reserved, reversal, transfer, waiting, work_off,
+        TODAY, assigned, bank_line, bank_row, build_settlements, close_day, collection, command, confirmed,
+        handed_over, inr, instruction, move_money, planned, point, relay, report, reserved, reversal, statement,
+        transfer, waiting, work_off,
     },
 };
 
@@ -95,9 +99,14 @@ async fn every_route_is_measured() {
     let line = bank_line("HDFCN52026112112", 150_000);
     let mut rows: Vec<(String, Calls)> = Vec::new();
 
+    let approval = crate::steps::waiting_for_approval(&world, bfil, "BF-D-0", 50_000_000).await;
+    let waiting = crate::steps::instruct(&world, bfil, "k6f", &instruction("BF-D-5", 10_000_000)).await;
+    let waiting = waiting.text("/disbursement_id").to_owned();
+    let approve = json!({ "decision": "approve", "reason": "seen" });
     let assign = json!({ "agent_id": agent.subject() });
     let export = json!({ "kind": "deliveries", "day": TODAY });
     let day = json!({ "business_day": TODAY });
+    let bank_statement = statement(&[bank_row("HDFCN52026112199", "-1500.00", "BF-D-9")]);
     let hand = format!("agent_cash.{}", agent.subject());
     let confirm = report(agent, &collecting, "k3", &confirmed(150_000));
     let cases: Vec<(&str, &'static Route, RestRequest)> = vec![
@@ -124,6 +133,29 @@ async fn every_route_is_measured() {
         ),
         ("an agent's day", &DELIVERY_LIST, agent.asks(&DELIVERY_LIST).query("due", TODAY)),
         ("", &DISBURSEMENT_CREATE, command(bfil, &DISBURSEMENT_CREATE, "k6", &instruction("BF-D-3", 150_000))),
+        (
+            "waits for approval",
+            &DISBURSEMENT_CREATE,
+            command(bfil, &DISBURSEMENT_CREATE, "k6b", &instruction("BF-D-4", 10_000_000)),
+        ),
+        ("one waits", &APPROVAL_LIST, bfil.asks(&APPROVAL_LIST)),
+        ("", &APPROVAL_GET, bfil.asks(&APPROVAL_GET).path("approval_id", &approval)),
+        (
+            "the first of two",
+            &APPROVAL_DECIDE,
+            command(&pennco.settlement, &APPROVAL_DECIDE, "k6c", &approve).path("approval_id", &approval),
+        ),
+        (
+            "the last",
+            &APPROVAL_DECIDE,
+            command(&pennco.admin, &APPROVAL_DECIDE, "k6d", &approve).path("approval_id", &approval),
+        ),
+        (
+            "while it waits for approval",
+            &DISBURSEMENT_CANCEL,
+            command(bfil, &DISBURSEMENT_CANCEL, "k6e", &json!({ "reason": "withdrawn" }))
+                .path("disbursement_id", &waiting),
+        ),
         ("", &DISBURSEMENT_GET, bfil.asks(&DISBURSEMENT_GET).path("disbursement_id", &paid)),
         (
             "",
@@ -152,7 +184,13 @@ async fn every_route_is_measured() {
             &SETTLEMENT_CREATE,
             command(&pennco.settlement, &SETTLEMENT_CREATE, "k9", &day).at(testkit::NOW_MILLIS + 60_000),
         ),
+        ("a page of 25", &AUDIT_LIST, pennco.admin.asks(&AUDIT_LIST)),
         ("two settlements", &SETTLEMENT_LIST, pennco.settlement.asks(&SETTLEMENT_LIST)),
+        (
+            "one line",
+            &STATEMENT_CREATE,
+            command(&pennco.settlement, &STATEMENT_CREATE, "k10", &bank_statement).at(testkit::NOW_MILLIS + 60_000),
+        ),
         (
             "one day",
             &ACTIVITY_GET,
@@ -182,6 +220,10 @@ async fn every_route_is_measured() {
     let back = reversal(&pennco.settlement, first.text("/transfer_id"), "t6");
     rows.push(("`transfer-reverse`, two accounts".to_owned(), measured(&world, &TRANSFER_REVERSE, &back).await));
     seen.extend(["account-close", "transfer-get", "transfer-reverse"]);
+    let request = desk.asks(&DAY_CLOSE_GET).path("business_day", TODAY);
+    rows.push(("`day-close-get`, not reported yet".to_owned(), measured(&world, &DAY_CLOSE_GET, &request).await));
+    let request = desk.asks(&DAY_CLOSE_LIST);
+    rows.push(("`day-close-list`, one day".to_owned(), measured(&world, &DAY_CLOSE_LIST, &request).await));
     let export = call(&world, &EXPORT_CREATE, &command(desk, &EXPORT_CREATE, "k8", &export)).await;
     let request = desk.asks(&EXPORT_GET).path("export_id", export.text("/export_id"));
     rows.push(("`export-get`".to_owned(), measured(&world, &EXPORT_GET, &request).await));
@@ -190,7 +232,14 @@ async fn every_route_is_measured() {
     invariant_check::handle(&world.proofs(), tick).await.unwrap();
     rows.push(("`invariant-check`, two operators of nine accounts".to_owned(), world.table.calls()));
     rows.push(("`proof-get`".to_owned(), measured(&world, &PROOF_GET, &desk.asks(&PROOF_GET)).await));
-    seen.extend(["settlement-get", "export-get", "proof-get"]);
+    let known = call(&world, &STATEMENT_LIST, &pennco.settlement.asks(&STATEMENT_LIST)).await;
+    let request = pennco.settlement.asks(&STATEMENT_GET).path("statement_id", known.text("/items/0/statement_id"));
+    rows.push(("`statement-get`".to_owned(), measured(&world, &STATEMENT_GET, &request).await));
+    let request = pennco.settlement.asks(&STATEMENT_LIST);
+    rows.push(("`statement-list`, one statement".to_owned(), measured(&world, &STATEMENT_LIST, &request).await));
+    seen.extend(["day-close-get", "day-close-list", "settlement-get", "export-get", "proof-get"]);
+    seen.extend(["statement-get", "statement-list"]);
+    seen.extend(payouts(&mut rows).await);
     for route in ROUTES {
         assert!(seen.contains(&route.function), "{} is not measured", route.function);
     }
@@ -204,6 +253,34 @@ async fn every_route_is_measured() {
         let (read, write, index) = (total.read_units, total.write_units, total.index_write_units);
         println!("| {name} | {} | {read} | {write} | {index} |", of.join(", "));
     }
+}
+
+/// A payout that fails and is made again, in a world of its own. Whose they are.
+async fn payouts(rows: &mut Vec<(String, Calls)>) -> Vec<&'static str> {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let settled = crate::payout_get::settled(&world, &world.pennco, 150_000).await;
+    let id = settled.text("/payout_id");
+    let learned = crate::payout_update::news(desk, id, "failed", 1, &crate::payout_update::failed());
+    let body = json!({ "settlement_id": settled.text("/settlement_id") });
+    let again = command(desk, &PAYOUT_CREATE, "again", &body).at(testkit::NOW_MILLIS + 120_000);
+    let cases: [(&str, &'static Route, RestRequest); 5] = [
+        ("", &PAYOUT_GET, desk.asks(&PAYOUT_GET).path("payout_id", id)),
+        (", one payout", &PAYOUT_LIST, desk.asks(&PAYOUT_LIST)),
+        (", one open payout", &EXPOSURE_GET, desk.asks(&EXPOSURE_GET)),
+        (", failed", &PAYOUT_UPDATE, learned),
+        ("", &PAYOUT_CREATE, again),
+    ];
+    let mut seen = vec![];
+    for (of, route, request) in &cases {
+        rows.push((format!("`{}`{of}", route.function), measured(&world, route, request).await));
+        seen.push(route.function);
+    }
+    let tick = edge::schedule::Tick { at: world.now().plus_seconds(4 * 86_400), message_id: "tick".to_owned() };
+    world.table.reset_calls();
+    payout_watch::handle(&world.payouts(), tick).await.unwrap();
+    rows.push(("`payout-watch`, two operators, one payout overdue".to_owned(), world.table.calls()));
+    seen
 }
 
 /// Logging in, and what admins do. Whose they are.
@@ -313,6 +390,13 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
         work_off("settlement.fifo", &messages[..1], async |m| settlement_build::handle(&settlements, m).await).await;
     assert!(failed.is_empty());
     rows.push(("`settlement-build`, three entries".to_owned(), world.table.calls()));
+    let statements = world.statement_writer();
+    let messages = waiting(world, "statement.fifo");
+    world.table.reset_calls();
+    let failed =
+        work_off("statement.fifo", &messages[..1], async |m| statement_match::handle(&statements, m).await).await;
+    assert!(failed.is_empty());
+    rows.push(("`statement-match`, one line that matches nothing".to_owned(), world.table.calls()));
     let messages = waiting(world, "export");
     world.table.reset_calls();
     let failed = work_off("export", &messages[..1], async |m| export_build::handle(&exports, m).await).await;
@@ -323,8 +407,21 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     event_sweep::handle(&world.outbox(), tick.clone()).await.unwrap();
     rows.push(("`event-sweep`, two operators, one commit found".to_owned(), world.table.calls()));
     world.table.reset_calls();
-    settlement_close::handle(&world.settlements(), tick).await.unwrap();
+    settlement_close::handle(&world.settlements(), tick.clone()).await.unwrap();
     rows.push(("`settlement-close`, one of two operators due".to_owned(), world.table.calls()));
+    assert!(build_settlements(world).await.is_empty());
+    relay(world).await;
+    let messages = waiting(world, "day-close.fifo");
+    let reporting = world.day_close_writer();
+    world.table.reset_calls();
+    let failed =
+        work_off("day-close.fifo", &messages[..1], async |m| day_close_build::handle(&reporting, m).await).await;
+    assert!(failed.is_empty());
+    rows.push(("`day-close-build`, seven accounts".to_owned(), world.table.calls()));
+    let tick = edge::schedule::Tick { at: world.now().plus_seconds(86_400), ..tick };
+    world.table.reset_calls();
+    approval_expire::handle(&world.approvals(), tick).await.unwrap();
+    rows.push(("`approval-expire`, two operators, one approval overdue".to_owned(), world.table.calls()));
 }
 
 #[tokio::test]

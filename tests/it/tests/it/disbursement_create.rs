@@ -10,7 +10,7 @@ async fn an_instruction_is_taken_and_its_visit_planned() {
     let world = World::new().await;
     let (pennco, bfil) = (&world.pennco, &world.pennco.partners[0]);
     let taken = instruct(&world, bfil, "k1", &instruction("BF-D-1", 700_000)).await;
-    assert_eq!((taken.status, taken.text("/status"), taken.text("/partner_id")), (201, "created", "bfil"));
+    assert_eq!((taken.status, taken.text("/status"), taken.text("/partner_id")), (201, "approved", "bfil"));
     let planned = visit(&world, &pennco.desk, taken.text("/delivery_id")).await;
     assert_eq!((planned.text("/kind"), planned.text("/status")), ("disbursement", "pending"));
     assert_eq!(planned.json["disbursement_id"], taken.json["disbursement_id"]);

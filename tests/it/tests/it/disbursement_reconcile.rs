@@ -123,7 +123,10 @@ async fn before_the_hand_over_nothing_is_reconciled() {
     let pennco = &world.pennco;
     let (id, visit) = reserved(&world, pennco, "BF-D-1", 500).await;
     let early = reconcile(&world, &pennco.settlement, &id, "k1", &bank_line(LINE, 500)).await;
-    assert_eq!((early.said(), &early.json["legal_moves"]), ((409, "illegal_transition"), &json!(["handed_over"])));
+    assert_eq!(
+        (early.said(), &early.json["legal_moves"]),
+        ((409, "illegal_transition"), &json!(["handed_over", "exception", "cancelled"]))
+    );
     confirm(&world, &pennco.agents[0], &visit, "k2", &failed("refused")).await;
     let never = reconcile(&world, &pennco.settlement, &id, "k3", &bank_line(LINE, 500)).await;
     assert_eq!((never.said(), &never.json["legal_moves"]), ((409, "illegal_transition"), &json!([])));

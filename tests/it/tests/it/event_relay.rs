@@ -18,10 +18,13 @@ async fn each_event_goes_to_the_queues_of_its_kind() {
     relay(&world).await;
     let mut activity = kinds(&world, "activity");
     activity.sort();
-    assert_eq!(
-        activity,
-        ["delivery.assigned", "delivery.confirmed", "delivery.created", "settlement.requested", "settlement.requested"]
-    );
+    let (visit, settled) = (["assigned", "confirmed", "created"], ["settlement.requested"; 2]);
+    let mut wanted = visit.map(|happened| format!("delivery.{happened}")).to_vec();
+    wanted.extend(["day.closed"].into_iter().chain(settled).map(str::to_owned));
+    wanted.sort();
+    assert_eq!(activity, wanted);
+    assert_eq!(kinds(&world, "day-close.fifo"), ["day.closed"]);
+    assert_eq!(world.queues.sent_to("day-close.fifo")[0].group.as_deref(), Some("pennco"), "a group an operator");
     assert_eq!(kinds(&world, "settlement.fifo"), ["settlement.requested", "settlement.requested"]);
     assert!(kinds(&world, "export").is_empty() && kinds(&world, "poison").is_empty());
     let settlements = world.queues.sent_to("settlement.fifo");

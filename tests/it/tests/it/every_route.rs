@@ -13,19 +13,22 @@ use crate::{
     door::call,
     logins::{Phone, phone_login, program},
     steps::{
-        TODAY, assigned, bank_line, close_day, collection, command, confirmed, handed_over, inr, instruction, plan,
-        point, transfer_of,
+        TODAY, assigned, bank_line, bank_row, close_day, collection, command, confirmed, handed_over, inr, instruction,
+        plan, point, statement, transfer_of, waiting_for_approval,
     },
 };
 
 /// Ids of the right form of things that are not there.
-const NOTHING_THERE: [(&str, &str); 9] = [
+const NOTHING_THERE: [(&str, &str); 12] = [
     ("agent_id", "agt_01kagwtb0084nrm0ppw3zy9t20"),
+    ("approval_id", "apr_01kagwtb0084nrm0ppw3zy9t20"),
+    ("business_day", "2020-01-01"),
     ("client_id", "cli_01kagwtb0084nrm0ppw3zy9t20"),
     ("delivery_id", "dlv_01kagwtb0084nrm0ppw3zy9t20"),
     ("device_id", "dev_01kagwtb0084nrm0ppw3zy9t20"),
     ("disbursement_id", "dsb_01kagwtb0084nrm0ppw3zy9t20"),
     ("export_id", "exp_01kagwtb0084nrm0ppw3zy9t20"),
+    ("payout_id", "pay_01kagwtb0084nrm0ppw3zy9t20"),
     ("settlement_id", "stl_01kagwtb0084nrm0ppw3zy9t20"),
     ("transfer_id", "trf_01kagwtb0084nrm0ppw3zy9t20"),
     ("user_id", "usr_01kagwtb0084nrm0ppw3zy9t20"),
@@ -68,6 +71,7 @@ fn asked_for(route: &Route, person: &Person) -> Vec<(&'static str, &'static str)
 /// A body that the route takes.
 pub(crate) fn body(route: &Route) -> Option<Value> {
     Some(match route.function {
+        "approval-decide" => json!({ "decision": "approve", "reason": "seen" }),
         "client-create" => {
             json!({ "name": "ERP", "role": "partner", "partner_id": "bfil", "scopes": ["settlement:read"] })
         }
@@ -75,6 +79,7 @@ pub(crate) fn body(route: &Route) -> Option<Value> {
         "delivery-assign" => json!({ "agent_id": "agt_01kagwtb0084nrm0ppw3zy9t20" }),
         "delivery-confirm" => confirmed(150_000),
         "delivery-create" => collection("BF-1", 150_000),
+        "disbursement-cancel" => json!({ "reason": "withdrawn" }),
         "disbursement-create" => instruction("BF-D-1", 150_000),
         "disbursement-reconcile" => bank_line("HDFCN52026112112", 150_000),
         "export-create" => json!({ "kind": "deliveries", "day": TODAY }),
@@ -82,8 +87,11 @@ pub(crate) fn body(route: &Route) -> Option<Value> {
         "otp-request" => json!({ "username": "+919800000001@pennco" }),
         "password-reset" => json!({ "username": "desk@pennco" }),
         "password-set" => json!({ "ticket": "pennco.none", "password": "correct horse battery" }),
+        "payout-create" => json!({ "settlement_id": "stl_01kagwtb0084nrm0ppw3zy9t20" }),
+        "payout-update" => json!({ "status": "unknown", "reason": "the rail timed out" }),
         "session-create" => json!({ "username": "desk@pennco", "password": PASSWORD }),
         "settlement-create" => json!({ "business_day": TODAY }),
+        "statement-create" => statement(&[bank_row("HDFCN52026112112", "-1500.00", "BF-D-1")]),
         "totp-confirm" => json!({ "code": "123456" }),
         "transfer-create" => json!({ "kind": "budget", "reason": "SMS for December",
             "entries": [{ "account_id": "budget.sms", "amount": inr(500) },
@@ -238,18 +246,23 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
     let export = call(&world, &EXPORT_CREATE, &command(&vishi.admin, &EXPORT_CREATE, "k1", &export)).await;
     let hand = format!("agent_cash.{}", vishi.agents[0].subject());
     let transfer = transfer_of(&world, vishi).await;
+    let approval = waiting_for_approval(&world, &vishi.partners[0], "BF-D-2", 10_000_000).await;
     let phone = phone_login(&world, vishi, &Phone::new(1)).await;
     let (program, _) = program(&world, vishi, &["settlement:read"]).await;
+    let payout = crate::payout_get::instructed(&world, vishi, 200_000).await;
     let theirs = |name: &str| -> String {
         match name {
             "account_id" => hand.clone(),
             "agent_id" => vishi.agents[0].subject().to_owned(),
+            "approval_id" => approval.clone(),
+            "business_day" => "2026-11-20".to_owned(),
             "client_id" => program.split('@').next().unwrap().to_owned(),
             "delivery_id" => delivery.clone(),
             "device_id" => phone.text("/device_id").to_owned(),
             "disbursement_id" => disbursement.clone(),
             "export_id" => export.text("/export_id").to_owned(),
             "transfer_id" => transfer.clone(),
+            "payout_id" => payout.clone(),
             "settlement_id" => closed.text("/items/0/settlement_id").to_owned(),
             "user_id" => vishi.desk.subject().to_owned(),
             other => panic!("no thing of the name {other}"),
@@ -327,6 +340,7 @@ async fn a_body_that_is_not_of_the_shape_is_refused_with_pointer_and_code() {
                 || matches!(route.function, "client-update" | "user-update")
                 || (route.function == "user-create" && matches!(name.as_str(), "login" | "email"))
                 || (route.function == "delivery-confirm" && name == "amount")
+                || (route.function == "payout-update" && name == "reason")
                 || (route.function == "token-issue" && name != "grant_type");
             let mut without = whole.clone();
             without.as_object_mut().unwrap().remove(name);

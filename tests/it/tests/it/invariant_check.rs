@@ -34,7 +34,7 @@ async fn a_day(world: &World) {
 }
 
 /// Changes a number of an item behind everybody's back.
-async fn corrupt(world: &World, table: &str, item: &Value, path: &str, by: i64) {
+pub(crate) async fn corrupt(world: &World, table: &str, item: &Value, path: &str, by: i64) {
     let key = |name: &str| aws_sdk_dynamodb::types::AttributeValue::S(item[name]["S"].as_str().unwrap().to_owned());
     let client = world.table.client();
     let update = client.update_item().table_name(table).key("pk", key("pk")).key("sk", key("sk"));
@@ -98,7 +98,7 @@ fn beginning_with(world: &World, table: &str, prefix: &str) -> Vec<Value> {
     world.table.items(table).into_iter().filter(begins).collect()
 }
 
-fn entries(world: &World) -> Vec<Value> {
+pub(crate) fn entries(world: &World) -> Vec<Value> {
     let mut items = beginning_with(world, LEDGER, "pennco#");
     items.retain(|item| item["sk"]["S"] != "transfer");
     items

@@ -13,7 +13,7 @@ use crate::{
     logins::{Phone, phone_login, program},
     steps::{
         TODAY, assign, assigned, borrower, build_settlements, close_day, collection, command, handed_over, inr,
-        instruct, instruction, plan, transfer_of,
+        instruct, instruction, plan, transfer_of, waiting_for_approval,
     },
 };
 
@@ -30,11 +30,14 @@ struct Thing {
 struct Things {
     accounts: Vec<Thing>,
     agents: Vec<Thing>,
+    approvals: Vec<Thing>,
     clients: Vec<Thing>,
+    days: Vec<Thing>,
     deliveries: Vec<Thing>,
     devices: Vec<Thing>,
     disbursements: Vec<Thing>,
     exports: Vec<Thing>,
+    payouts: Vec<Thing>,
     settlements: Vec<Thing>,
     transfers: Vec<Thing>,
     users: Vec<Thing>,
@@ -45,11 +48,14 @@ impl Things {
         match parameter {
             "account_id" => &self.accounts,
             "agent_id" => &self.agents,
+            "approval_id" => &self.approvals,
+            "business_day" => &self.days,
             "client_id" => &self.clients,
             "delivery_id" => &self.deliveries,
             "device_id" => &self.devices,
             "disbursement_id" => &self.disbursements,
             "export_id" => &self.exports,
+            "payout_id" => &self.payouts,
             "settlement_id" => &self.settlements,
             "transfer_id" => &self.transfers,
             "user_id" => &self.users,
@@ -94,8 +100,8 @@ async fn export_of(world: &World, person: &Person) -> String {
     call(world, &EXPORT_CREATE, &request).await.text("/export_id").to_owned()
 }
 
-async fn settlements_of(world: &World, office: &Office) -> Reply {
-    let closed = close_day(world, &office.settlement, "close", "2026-11-20").await;
+async fn settlements_of(world: &World, office: &Office, day: &str) -> Reply {
+    let closed = close_day(world, &office.settlement, "close", day).await;
     assert_eq!(closed.status, 202, "{closed:?}");
     closed
 }
@@ -137,8 +143,19 @@ async fn everything(world: &World) -> Things {
         foreign("vault.vishi"),
         foreign(&format!("agent_cash.{}", vishi.agents[0].subject())),
     ];
+    let mut far = instruction("A-2", 10_000_000);
+    far["region"] = json!("pune-south");
+    let far = instruct(world, &pennco.partners[1], "A-2", &far).await;
+    let approvals = vec![
+        thing(&waiting_for_approval(world, &pennco.partners[0], "A-1", 10_000_000).await, here, &["bfil"]),
+        thing(far.text("/approval_id"), there, &["lnt-finance"]),
+        foreign(&waiting_for_approval(world, &vishi.partners[0], "A-3", 10_000_000).await),
+    ];
     let agents = vec![thing(north, here, &[north]), thing(south, there, &[south]), foreign(vishi.agents[0].subject())];
-    let (ours, theirs) = (settlements_of(world, pennco).await, settlements_of(world, vishi).await);
+    let ours = settlements_of(world, pennco, "2026-11-20").await;
+    let theirs = settlements_of(world, vishi, "2026-11-19").await;
+    // Everybody knows of a closed day; what they see of it is theirs.
+    let days = vec![thing("2026-11-20", here, &[north, "bfil"]), foreign("2026-11-19")];
     assert!(build_settlements(world).await.is_empty());
     let settlements = ours
         .items()
@@ -158,13 +175,31 @@ async fn everything(world: &World) -> Things {
         thing(&id(&program(world, pennco, &["settlement:read"]).await), None, &[]),
         foreign(&id(&program(world, vishi, &["settlement:read"]).await)),
     ];
+    let payouts = vec![
+        thing(&crate::payout_get::instructed(world, pennco, 700).await, None, &["bfil"]),
+        foreign(&crate::payout_get::instructed(world, vishi, 700).await),
+    ];
     let users = vec![
         thing(pennco.settlement.subject(), None, &[pennco.settlement.subject()]),
         foreign(vishi.settlement.subject()),
     ];
     let transfers =
         vec![thing(&transfer_of(world, pennco).await, None, &[]), foreign(&transfer_of(world, vishi).await)];
-    Things { accounts, agents, clients, deliveries, devices, disbursements, exports, settlements, transfers, users }
+    Things {
+        accounts,
+        agents,
+        approvals,
+        clients,
+        days,
+        deliveries,
+        devices,
+        disbursements,
+        exports,
+        payouts,
+        settlements,
+        transfers,
+        users,
+    }
 }
 
 #[tokio::test]

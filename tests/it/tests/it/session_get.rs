@@ -99,7 +99,7 @@ async fn a_program_may_what_its_token_names_and_nothing_else() {
     let partner = &world.pennco.partners[0];
     let whole = ask(&world, 0, &client_credentials(&id, &secret)).await;
     let shown = session(&world, &holder(partner, &whole)).await;
-    assert_eq!(operations(&shown), ["disbursement-create", "disbursement-get", "session-get"]);
+    assert_eq!(operations(&shown), ["disbursement-cancel", "disbursement-create", "disbursement-get", "session-get"]);
     let id_alone = id.trim_end_matches("@pennco");
     assert_eq!((shown.text("/client_id"), &shown.json["session_id"]), (id_alone, &Value::Null));
     assert_eq!(shown.text("/principal/subject"), "bfil");

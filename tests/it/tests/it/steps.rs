@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::access::{
     DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE,
-    LOCATION_RECORD, Route, SETTLEMENT_CREATE, TRANSFER_CREATE, TRANSFER_REVERSE,
+    LOCATION_RECORD, Route, SETTLEMENT_CREATE, STATEMENT_CREATE, TRANSFER_CREATE, TRANSFER_REVERSE,
 };
 use serde_json::{Value, json};
 use testkit::{NOW_MILLIS, Office, Person, Reply, RestRequest, World};
@@ -50,6 +50,17 @@ pub(crate) fn failed(reason: &str) -> Value {
 /// A line of a bank statement.
 pub(crate) fn bank_line(reference: &str, amount_minor: i64) -> Value {
     json!({ "bank_reference": reference, "amount": inr(amount_minor), "value_date": TODAY })
+}
+
+/// A row of a statement of the day, for [`statement`]: minus is what leaves the account.
+pub(crate) fn bank_row(reference: &str, amount: &str, end_to_end: &str) -> String {
+    format!("{reference},{TODAY},{amount},INR,,{end_to_end}")
+}
+
+/// A bank's statement with these rows.
+pub(crate) fn statement(rows: &[String]) -> Value {
+    let content = format!("bank_reference,value_date,amount,currency,narrative,end_to_end\n{}\n", rows.join("\n"));
+    json!({ "format": "csv", "account": "hdfc-current", "content": content })
 }
 
 /// A point of a track, so many seconds before now.
@@ -104,6 +115,19 @@ pub(crate) async fn newcomer(world: &World, name: &str, calendar: &Value) -> Per
     world.directory().create_operator(&known).await.unwrap();
     let role = domain::Role::Settlement;
     world.person(domain::Caller::new(known.operator, role, format!("settlement of {name}"), vec![]))
+}
+
+/// Hands in a statement.
+pub(crate) async fn hand_in(world: &World, person: &Person, key: &str, body: &Value) -> Reply {
+    call(world, &STATEMENT_CREATE, &command(person, &STATEMENT_CREATE, key, body)).await
+}
+
+/// Relays every commit and matches every statement that waits; the ids of the messages that failed.
+pub(crate) async fn match_statements(world: &World) -> Vec<String> {
+    relay(world).await;
+    let writer = world.statement_writer();
+    let waiting = waiting(world, "statement.fifo");
+    work_off("statement.fifo", &waiting, async |message| statement_match::handle(&writer, message).await).await
 }
 
 /// Closes a business day.
@@ -184,6 +208,13 @@ pub(crate) async fn reserved(world: &World, office: &Office, reference: &str, am
     (id, visit)
 }
 
+/// The approval that a lender's instruction waits for.
+pub(crate) async fn waiting_for_approval(world: &World, maker: &Person, reference: &str, amount_minor: i64) -> String {
+    let taken = instruct(world, maker, &format!("ask-{reference}"), &instruction(reference, amount_minor)).await;
+    assert_eq!((taken.status, taken.text("/status")), (201, "created"), "{taken:?}");
+    taken.text("/approval_id").to_owned()
+}
+
 /// A disbursement whose cash the borrower has.
 pub(crate) async fn handed_over(world: &World, office: &Office, reference: &str, amount_minor: i64) -> String {
     let (id, visit) = reserved(world, office, reference, amount_minor).await;
@@ -240,6 +271,14 @@ pub(crate) async fn work_off(
     let batch = testkit::QueueMessage::batch(queue, messages);
     let response = edge::queue::work_off("test", batch, async |message| work(edge::queue::read(message)?).await).await;
     response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
+/// Relays every commit and reports every day that waits; the ids of messages that failed.
+pub(crate) async fn report_days(world: &World) -> Vec<String> {
+    relay(world).await;
+    let writer = world.day_close_writer();
+    let waiting = waiting(world, "day-close.fifo");
+    work_off("day-close.fifo", &waiting, async |message| day_close_build::handle(&writer, message).await).await
 }
 
 /// Relays every commit and builds every settlement that waits.

@@ -3,11 +3,13 @@
 use domain::{
     Event,
     access::{ROUTES, Route},
+    approval::NewDecision,
     client::{ClientChange, NewClient},
     delivery::{Assignment, NewDelivery, Outcome},
-    disbursement::{BankLine, NewDisbursement},
+    disbursement::{BankLine, NewCancellation, NewDisbursement},
     event::Queue,
     export::NewExport,
+    payout::{NewPayout, PayoutNews},
     settlement::NewSettlement,
     track::NewPoints,
     user::{NewUser, TotpCode, UserChange},
@@ -79,15 +81,19 @@ fn takes_nothing(function: &str) -> bool {
 /// Whether a body is one that the function's route takes.
 fn is_taken(function: &str, body: &str) -> Result<(), String> {
     let read = match function {
+        "approval-decide" => serde_json::from_str::<NewDecision>(body).map(drop),
         "client-create" => serde_json::from_str::<NewClient>(body).map(drop),
         "client-update" => serde_json::from_str::<ClientChange>(body).map(drop),
         "delivery-assign" => serde_json::from_str::<Assignment>(body).map(drop),
         "delivery-confirm" => serde_json::from_str::<Outcome>(body).map(drop),
         "delivery-create" => serde_json::from_str::<NewDelivery>(body).map(drop),
+        "disbursement-cancel" => serde_json::from_str::<NewCancellation>(body).map(drop),
         "disbursement-create" => serde_json::from_str::<NewDisbursement>(body).map(drop),
         "disbursement-reconcile" => serde_json::from_str::<BankLine>(body).map(drop),
         "export-create" => serde_json::from_str::<NewExport>(body).map(drop),
         "location-record" => serde_json::from_str::<NewPoints>(body).map(drop),
+        "payout-create" => serde_json::from_str::<NewPayout>(body).map(drop),
+        "payout-update" => serde_json::from_str::<PayoutNews>(body).map(drop),
         "settlement-create" => serde_json::from_str::<NewSettlement>(body).map(drop),
         "totp-confirm" => serde_json::from_str::<TotpCode>(body).map(drop),
         "user-create" => serde_json::from_str::<NewUser>(body).map(drop),
@@ -152,9 +158,11 @@ fn every_message_comes_from_the_functions_queue_with_what_its_job_takes() {
         let body = message["body"].as_str().unwrap_or_default();
         let worked = match function.as_str() {
             "activity-roll-up" => Some(Queue::Activity),
+            "day-close-build" => Some(Queue::DayClose),
             "export-build" => Some(Queue::Export),
             "message-send" => Some(Queue::Message),
             "settlement-build" => Some(Queue::Settlement),
+            "statement-match" => Some(Queue::Statement),
             _ => None,
         };
         match (worked, serde_json::from_str::<Event>(body)) {

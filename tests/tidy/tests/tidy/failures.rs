@@ -43,9 +43,15 @@ fn samples() -> Vec<Failed> {
         Refusal::BusinessDayClosed { last_closed: text() },
         Refusal::BusinessDayOpen { today: text() },
         Refusal::NotABusinessDay { day: text(), name: text(), next_business_day: text() },
+        Refusal::NothingOwed,
+        Refusal::PayoutOutstanding { existing_id: text(), payout_status: text() },
         Refusal::AmountDiffers { expected_minor: 0, currency: text() },
         Refusal::AmountExceedsDue { due_minor: 0, currency: text() },
         Refusal::AgentNotInRegion { region: text() },
+        Refusal::ApprovalPending { approval_id: text() },
+        Refusal::OwnApproval,
+        Refusal::AlreadyDecided,
+        Refusal::ApprovalExpired { expires_at: text() },
         Refusal::OwnRights,
         Refusal::LastAdmin,
         Refusal::LoginTaken,
@@ -95,6 +101,9 @@ fn flaw_codes() -> BTreeSet<String> {
     let track = production("shared/domain/src/track.rs");
     codes.extend(track.code.lines().filter(|line| line.contains("Self::")).filter_map(worded));
     codes.insert("duplicate".to_owned());
+    // A statement of which no line is kept is refused with the flaws of its lines.
+    let statement = production("shared/domain/src/statement.rs");
+    codes.extend(statement.code.lines().filter(|line| line.contains("Self::")).filter_map(worded));
     codes
 }
 

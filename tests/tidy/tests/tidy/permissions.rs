@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 70] = [
+const USES: [(&str, &str); 99] = [
     ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
@@ -20,6 +20,13 @@ const USES: [(&str, &str); 70] = [
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Agents::move_to", "Records:UpdateItem"),
+    ("Approvals::decide", "Records:PutItem"),
+    ("Approvals::expire_due", "Records:GetItem Records:PutItem RecordsWorklist:Query"),
+    ("Approvals::get", "Records:GetItem"),
+    ("Approvals::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
+    ("Approvals::operators", "Records:Query"),
+    ("Approvals::waiting", "Records:GetItem"),
+    ("Audits::list", "Records:BatchGetItem RecordsOwner:Query"),
     ("ClientSecrets::create", "Records:PutItem PepperSecret:GetSecretValue"),
     ("ClientSecrets::get", "Records:GetItem"),
     ("ClientSecrets::operator", "Records:GetItem"),
@@ -36,6 +43,12 @@ const USES: [(&str, &str); 70] = [
         "Credentials::open_console",
         "Records:GetItem Records:PutItem Records:UpdateItem PepperSecret:GetSecretValue SigningSecret:GetSecretValue",
     ),
+    (
+        "DayCloseWriter::build",
+        "Records:GetItem Records:PutItem RecordsWorklist:Query Ledger:Query FilesDayCloses:GetObject FilesDayCloses:PutObject FilesDayCloses:AbortMultipartUpload",
+    ),
+    ("DayCloses::get", "Records:GetItem"),
+    ("DayCloses::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Deliveries::agent_regions", "Records:GetItem"),
     ("Deliveries::assign", "Records:PutItem"),
     ("Deliveries::conclude", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
@@ -47,6 +60,8 @@ const USES: [(&str, &str); 70] = [
     ("Devices::list", "Records:BatchGetItem RecordsOwner:Query"),
     ("Devices::revoke", "Records:PutItem"),
     ("Directory::trust_anchors", "Records:Query"),
+    ("Disbursements::approval", "Records:GetItem"),
+    ("Disbursements::cancel", "Records:PutItem"),
     ("Disbursements::create", "Records:PutItem"),
     ("Disbursements::get", "Records:GetItem"),
     ("Disbursements::operator", "Records:GetItem"),
@@ -58,8 +73,11 @@ const USES: [(&str, &str); 70] = [
     ("Exports::create", "Records:PutItem"),
     ("Exports::get", "Records:GetItem"),
     ("Exports::operator", "Records:GetItem"),
+    ("Files::linked_day_close", "FilesDayCloses:GetObject"),
     ("Files::linked_export", "FilesExports:GetObject"),
     ("Files::linked_settlement", "FilesSettlements:GetObject"),
+    ("Files::linked_statement", "FilesStatements:GetObject"),
+    ("Files::report", "FilesDayCloses:GetObject"),
     (
         "KeyRotation::rotate",
         "Records:PutItem Records:Query Records:UpdateItem SigningSecret:GetSecretValue SigningSecret:PutSecretValue",
@@ -74,6 +92,16 @@ const USES: [(&str, &str); 70] = [
         "Records:GetItem Records:Query Records:UpdateItem RecordsWorklist:Query Queues:SendMessage Queues:SendMessageBatch",
     ),
     ("Passwords::set", "Records:GetItem Records:PutItem Records:UpdateItem"),
+    ("Payouts::create", "Records:PutItem"),
+    ("Payouts::exposure", "Records:BatchGetItem Records:GetItem RecordsWorklist:Query"),
+    ("Payouts::get", "Records:GetItem"),
+    ("Payouts::latest", "Records:GetItem"),
+    ("Payouts::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
+    ("Payouts::operator", "Records:GetItem"),
+    ("Payouts::operators", "Records:Query"),
+    ("Payouts::settlement", "Records:GetItem"),
+    ("Payouts::update", "Records:PutItem"),
+    ("Payouts::watch", "Records:BatchGetItem Records:GetItem Records:PutItem RecordsWorklist:Query"),
     ("Requests::otp", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Requests::reset", "Records:GetItem Records:PutItem Records:UpdateItem"),
     (
@@ -96,6 +124,16 @@ const USES: [(&str, &str); 70] = [
     ("Settlements::get", "Records:GetItem"),
     ("Settlements::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
     ("Settlements::operators", "Records:Query"),
+    (
+        "StatementWriter::match_lines",
+        "Records:BatchGetItem Records:GetItem Records:PutItem Records:Query RecordsWorklist:Query FilesStatements:AbortMultipartUpload FilesStatements:GetObject FilesStatements:PutObject",
+    ),
+    (
+        "StatementWriter::receive",
+        "Records:GetItem Records:PutItem FilesStatements:AbortMultipartUpload FilesStatements:PutObject",
+    ),
+    ("Statements::get", "Records:GetItem"),
+    ("Statements::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Tracks::record", "Tracks:PutItem"),
     ("Transfers::books", "Records:GetItem Ledger:GetItem"),
     ("Transfers::create", "Records:ConditionCheckItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
@@ -114,23 +152,36 @@ const NUMBERS: &str = "Numbers";
 /// At its start every function asks for the public keys.
 const BOOT: &str = "Records:Query";
 /// The queues that events go to.
-const QUEUES: [&str; 4] = ["ActivityQueue", "ExportQueue", "MessageQueue", "SettlementQueue"];
+const QUEUES: [&str; 6] =
+    ["ActivityQueue", "DayCloseQueue", "ExportQueue", "MessageQueue", "SettlementQueue", "StatementQueue"];
 /// What counts a caller, or an address before anybody is known.
 const COUNT: &str = "Records:UpdateItem";
 
 /// Variables that each capability reads beyond what Globals set.
-const VARIABLES: [(&str, &[&str]); 11] = [
+const VARIABLES: [(&str, &[&str]); 13] = [
     ("authorizer", &["AUDIENCE", "ISSUER"]),
     ("client_secrets", &["PEPPER_SECRET"]),
     ("credentials", &["AUDIENCE", "ISSUER", "PEPPER_SECRET", "SIGNING_SECRET"]),
+    ("day_close_writer", &["FILES_BUCKET"]),
     ("export_writer", &["FILES_BUCKET"]),
     ("files", &["FILES_BUCKET"]),
     ("key_rotation", &["AUDIENCE", "ISSUER", "SIGNING_SECRET"]),
     ("messages", &["MAIL_SENDER", "PEPPER_SECRET"]),
-    ("outbox", &["ACTIVITY_QUEUE_URL", "EXPORT_QUEUE_URL", "MESSAGE_QUEUE_URL", "SETTLEMENT_QUEUE_URL"]),
+    (
+        "outbox",
+        &[
+            "ACTIVITY_QUEUE_URL",
+            "DAY_CLOSE_QUEUE_URL",
+            "EXPORT_QUEUE_URL",
+            "MESSAGE_QUEUE_URL",
+            "SETTLEMENT_QUEUE_URL",
+            "STATEMENT_QUEUE_URL",
+        ],
+    ),
     ("parking", &["POISON_QUEUE_URL"]),
     ("second_factors", &["PEPPER_SECRET"]),
     ("settlement_writer", &["FILES_BUCKET"]),
+    ("statement_writer", &["FILES_BUCKET"]),
 ];
 
 /// The capabilities of a handler: the name each has in its code, and its type.

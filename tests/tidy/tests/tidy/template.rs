@@ -145,16 +145,18 @@ fn a_stream_goes_on_behind_a_record_that_cannot_be_handled() {
 }
 
 #[test]
-fn a_settlement_is_built_when_no_call_from_before_its_cut_can_be_under_way() {
+fn what_a_cut_ends_is_read_when_no_call_from_before_it_can_be_under_way() {
     let app = app();
-    let delay = app["Resources"]["SettlementQueue"]["Properties"]["DelaySeconds"].as_i64().unwrap_or_default();
     let mut findings = vec![];
-    for (function, block, _) in started(&app, "Api") {
-        let timeout = block["Properties"]["Timeout"].as_i64().unwrap_or_else(|| longest_call(&app));
-        if delay <= COLD_START_SECONDS + timeout {
-            findings.push(format!(
-                "SettlementQueue waits {delay} s, and a call of {function} may take {COLD_START_SECONDS} + {timeout} s"
-            ));
+    for queue in ["DayCloseQueue", "SettlementQueue"] {
+        let delay = app["Resources"][queue]["Properties"]["DelaySeconds"].as_i64().unwrap_or_default();
+        for (function, block, _) in started(&app, "Api") {
+            let timeout = block["Properties"]["Timeout"].as_i64().unwrap_or_else(|| longest_call(&app));
+            if delay <= COLD_START_SECONDS + timeout {
+                findings.push(format!(
+                    "{queue} waits {delay} s, and a call of {function} may take {COLD_START_SECONDS} + {timeout} s"
+                ));
+            }
         }
     }
     nothing(&findings);

@@ -1,0 +1,832 @@
+//! A bank's statement from its arrival to its report: whether it can be trusted, which lines settle which payments, and
+//! what is known of the others.
+//!
+//! A statement is kept whole or not at all: whatever is wrong with it, the bank is asked for another file. What its
+//! lines belong to is decided once and written down before the first match is booked, so that a job that died goes on
+//! with the same plan and ends with the same report.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use data_encoding::BASE64;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    Command, Currency, Day, DisbursementId, Failed, Flaw, Money, StatementId, Timestamp,
+    access::{Belongings, Owned},
+    disbursement::{Instruction, MATCHING_RULES, Reconciliation as Said, ReconciliationOutcome, StatementMatch},
+    id::Sha256Hex,
+    matching::{
+        self, Candidate, Criterion, Evidence, Expected, Match, MatchKind, Reconciliation, SmallestEdit,
+        UnmatchedExpected,
+    },
+    settlement::StoredFile,
+    statement::{self, Statement, StatementFormat, StatementLine, plain_reference},
+};
+
+/// Flaws that a refused statement names at most; the rest is counted.
+const MOST_FLAWS: usize = 100;
+/// Lines and payments of a match at most: a line is two or three items of a transaction, a payment is one, the commit is
+/// one, and DynamoDB takes 100.
+const MOST_MEMBERS: usize = 32;
+
+/// How the text of a file stands in the JSON that carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentEncoding {
+    /// As it is; the file was UTF-8.
+    #[default]
+    Text,
+    /// Base64 (RFC 4648, with padding) of the bank's own bytes, so that digest and encoding are those of the file.
+    Base64,
+}
+
+/// A statement, as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewStatement {
+    /// What the file is.
+    #[garde(skip)]
+    pub format: StatementFormat,
+    /// The operator's word for the bank account: 1 to 34 letters, digits, hyphens, underscores and dots.
+    #[garde(custom(is_account))]
+    pub account: String,
+    /// The file.
+    #[garde(skip)]
+    pub content: String,
+    /// How the file stands in `content`; `text` when left out.
+    #[garde(skip)]
+    #[serde(default)]
+    pub encoding: ContentEncoding,
+}
+
+#[expect(clippy::ptr_arg, reason = "garde hands over the field's own type")]
+fn is_account<C>(account: &String, _: &C) -> garde::Result {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if (1..=34).contains(&account.len()) && account.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("must be 1 to 34 letters, digits, hyphens, underscores or dots"))
+    }
+}
+
+fn flaw(code: &'static str, detail: impl Into<String>) -> Flaw {
+    Flaw::new("/content", code, detail)
+}
+
+impl NewStatement {
+    /// The file's bytes and what they say.
+    ///
+    /// # Errors
+    /// [`Failed::Invalid`] at `/content` for a file that is no statement, and for one of which a single line cannot be
+    /// read or that does not add up: every flaw with its line, up to a hundred. Nothing is taken of it.
+    pub fn read(&self) -> Result<(Vec<u8>, Statement), Failed> {
+        let bytes = match self.encoding {
+            ContentEncoding::Text => self.content.as_bytes().to_vec(),
+            ContentEncoding::Base64 => BASE64.decode(self.content.as_bytes()).map_err(|error| {
+                Failed::invalid(flaw("statement_encoding", format!("no base64 from offset {}", error.position)))
+            })?,
+        };
+        let read = statement::read(self.format, &bytes).map_err(|failed| match failed {
+            Failed::Invalid(flaws) => {
+                Failed::Invalid(flaws.into_iter().map(|flaw| Flaw { pointer: "/content".to_owned(), ..flaw }).collect())
+            }
+            other => other,
+        })?;
+        // What a reader puts in the place of bytes that it cannot decode: the letters are lost.
+        if let Some((before, _)) = self.content.split_once('\u{FFFD}') {
+            let line = before.matches('\n').count().saturating_add(1);
+            let detail =
+                format!("line {line} of the file has a replacement character: it was read as UTF-8 and is not");
+            let hint = "send the bank's own bytes with `encoding` `base64`, or save the file as UTF-8";
+            return Err(Failed::invalid(flaw("statement_encoding", detail).with_hint(hint)));
+        }
+        if read.flaws.is_empty() {
+            return Ok((bytes, read));
+        }
+        let mut flaws: Vec<Flaw> = read.flaws.iter().take(MOST_FLAWS).map(shown).collect();
+        let more = read.flaws.len().saturating_sub(flaws.len());
+        if more > 0 {
+            flaws.push(flaw("more_flaws", format!("and {more} more")));
+        }
+        Err(Failed::Invalid(flaws))
+    }
+}
+
+/// A flaw of a line as the flaw of the body that carries it.
+fn shown(found: &statement::LineFlaw) -> Flaw {
+    let detail = match found.line {
+        Some(line) => format!("line {line}: {}", found.detail),
+        None => found.detail.clone(),
+    };
+    Flaw { hint: found.hint.clone(), ..flaw(found.code.as_str(), detail) }
+}
+
+/// How far a statement has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StatementStatus {
+    /// Kept, waiting for the job.
+    Received,
+    /// What belongs to what is decided and is being booked.
+    Matching,
+    /// Every line has its outcome, and the report lies ready.
+    Matched,
+}
+
+/// Lines of a currency, counted and added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ControlTotal {
+    /// The money they are in.
+    pub currency: Currency,
+    /// How many.
+    pub lines: u32,
+    /// Sum of the credits, in minor units.
+    pub credits_minor: i64,
+    /// Sum of the debits, in minor units; 0 or negative.
+    pub debits_minor: i64,
+}
+
+/// Counts and adds up amounts by currency, in order of the currencies.
+///
+/// # Errors
+/// [`Failed::Invalid`] when a sum is beyond 64 bits.
+pub fn control_totals(amounts: impl IntoIterator<Item = Money>) -> Result<Vec<ControlTotal>, Failed> {
+    let too_much = || Failed::invalid(flaw("statement_too_large", "the lines add up to more than can be counted"));
+    let mut totals: BTreeMap<Currency, ControlTotal> = BTreeMap::new();
+    for Money { amount_minor, currency } in amounts {
+        let none = ControlTotal { currency, lines: 0, credits_minor: 0, debits_minor: 0 };
+        let total = totals.entry(currency).or_insert(none);
+        total.lines = total.lines.saturating_add(1);
+        let sum = if amount_minor < 0 { &mut total.debits_minor } else { &mut total.credits_minor };
+        *sum = sum.checked_add(amount_minor).ok_or_else(too_much)?;
+    }
+    Ok(totals.into_values().collect())
+}
+
+/// A bank statement as it is kept and answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReceivedStatement {
+    /// Its id.
+    pub statement_id: StatementId,
+    /// What the file is.
+    pub format: StatementFormat,
+    /// The operator's word for the bank account.
+    pub account: String,
+    /// The file as the bank made it, under the digest of its bytes.
+    pub file: StoredFile,
+    /// Value date of its first line in time.
+    #[schema(value_type = String, format = Date)]
+    pub first_day: Day,
+    /// Value date of its last line in time.
+    #[schema(value_type = String, format = Date)]
+    pub last_day: Day,
+    /// Lines, those that repeat others among them.
+    pub lines: u32,
+    /// Lines that repeat an earlier one of the file.
+    pub duplicates: u32,
+    /// Entries that are announced and not booked; they are no lines.
+    pub not_booked: u32,
+    /// The lines by currency.
+    pub totals: Vec<ControlTotal>,
+    /// The balance before the first line, if the file states it.
+    pub opening: Option<Money>,
+    /// The balance after the last line, if the file states it.
+    pub closing: Option<Money>,
+    /// How far it has come.
+    pub status: StatementStatus,
+    /// What was decided, before it was booked: a file for the job alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub plan: Option<StoredFile>,
+    /// What came out.
+    pub result: Option<MatchingResult>,
+    /// Who sent it.
+    pub received_by: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// Counts its changes, from 1.
+    pub version: u64,
+}
+
+/// What the job found, in numbers. Lines of all three kinds add up to the lines of the statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MatchingResult {
+    /// Lines that settle payments.
+    pub matched: Vec<ControlTotal>,
+    /// Lines that settle nothing, each with its reason in the report.
+    pub unmatched: Vec<ControlTotal>,
+    /// Lines that an earlier statement or command had matched already.
+    pub repeated: Vec<ControlTotal>,
+    /// Matches by what tied them together.
+    pub by_rule: BTreeMap<String, u32>,
+    /// Unmatched lines by why they are.
+    pub by_reason: BTreeMap<String, u32>,
+    /// Payments that are settled by it.
+    pub settled_payments: u32,
+    /// Payments that it could have shown and did not.
+    pub missing_payments: u32,
+    /// Line by line: outcome, rule, runner-up, nearest candidates, smallest edit. JSON, the same bytes whenever it is made.
+    pub report: StoredFile,
+}
+
+/// Whose a statement is: the whole operator's.
+impl Owned for ReceivedStatement {
+    fn belongings(&self) -> Belongings<'_> {
+        Belongings::default()
+    }
+}
+
+impl ReceivedStatement {
+    /// Where the bytes of a statement lie.
+    #[must_use]
+    pub fn file_key(operator: &str, format: StatementFormat, sha256: &Sha256Hex) -> String {
+        let ending = match format {
+            StatementFormat::Csv => "csv",
+            StatementFormat::Camt053 => "xml",
+        };
+        format!("statements/{operator}/{sha256}.{ending}")
+    }
+
+    /// Where a plan for it lies: under its digest, so that a plan that was decided on is never replaced by another.
+    #[must_use]
+    pub fn plan_key(&self, operator: &str, sha256: &Sha256Hex) -> String {
+        format!("statements/{operator}/{}.plan.{sha256}.json", self.statement_id)
+    }
+
+    /// Where its report lies.
+    #[must_use]
+    pub fn report_key(&self, operator: &str) -> String {
+        format!("statements/{operator}/{}.report.json", self.statement_id)
+    }
+
+    /// A statement as it arrives.
+    ///
+    /// # Errors
+    /// [`Failed::Invalid`] when its lines add up to more than can be counted.
+    pub fn receive(command: &Command, new: &NewStatement, bytes: &[u8], read: &Statement) -> Result<Self, Failed> {
+        let days = || read.lines.iter().map(|line| line.value_date);
+        let (Some(first_day), Some(last_day)) = (days().min(), days().max()) else {
+            return Err(Failed::invalid(flaw("statement_empty", "the statement has no booked lines")));
+        };
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Self {
+            statement_id: StatementId::mint(command.at, &command.seed()),
+            format: new.format,
+            account: new.account.clone(),
+            file: StoredFile {
+                key: Self::file_key(command.operator.as_str(), new.format, &read.sha256),
+                sha256: read.sha256.clone(),
+                bytes: bytes.len() as u64,
+                url: None,
+                expires_in: None,
+            },
+            first_day,
+            last_day,
+            lines: count(read.lines.len()),
+            duplicates: count(read.lines.iter().filter(|line| line.duplicate_of.is_some()).count()),
+            not_booked: read.not_booked,
+            totals: control_totals(read.lines.iter().map(|line| line.amount))?,
+            opening: read.opening,
+            closing: read.closing,
+            status: StatementStatus::Received,
+            plan: None,
+            result: None,
+            received_by: command.principal.clone(),
+            received_at: command.at,
+            version: 1,
+        })
+    }
+
+    /// The statement with its plan.
+    #[must_use]
+    pub fn planned(&self, plan: StoredFile) -> Self {
+        let version = self.version.saturating_add(1);
+        Self { status: StatementStatus::Matching, plan: Some(plan), version, ..self.clone() }
+    }
+
+    /// The statement with what came out.
+    #[must_use]
+    pub fn matched(&self, result: MatchingResult) -> Self {
+        let version = self.version.saturating_add(1);
+        Self { status: StatementStatus::Matched, result: Some(result), version, ..self.clone() }
+    }
+}
+
+/// What a bank line is known by for ever, whatever statement shows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineName {
+    /// The bank's reference.
+    pub reference: String,
+    /// Which of the several lines of the reference: a batch, or a payment and its fee. None where the reference has one.
+    pub part: Option<String>,
+}
+
+/// The names of a statement's lines. A line that repeats another has its name.
+#[must_use]
+pub fn line_names(lines: &[StatementLine]) -> BTreeMap<u32, LineName> {
+    let mut of_reference: BTreeMap<&str, u32> = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.duplicate_of.is_none()) {
+        let count = of_reference.entry(&line.bank_reference).or_default();
+        *count = count.saturating_add(1);
+    }
+    let mut names: BTreeMap<u32, LineName> = BTreeMap::new();
+    let mut alike: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for line in lines {
+        if let Some(first) = line.duplicate_of.and_then(|first| names.get(&first).cloned()) {
+            names.insert(line.line, first);
+            continue;
+        }
+        let reference = line.bank_reference.clone();
+        let part = (of_reference.get(reference.as_str()) > Some(&1)).then(|| {
+            let id = line.end_to_end.as_deref().map(plain_reference).unwrap_or_default();
+            let what = format!("{id}.{}.{}", line.amount.amount_minor, line.value_date);
+            let number = alike.entry((reference.clone(), what.clone())).or_default();
+            *number = number.saturating_add(1);
+            format!("{what}.{number}")
+        });
+        names.insert(line.line, LineName { reference, part });
+    }
+    names
+}
+
+/// What ties lines to payments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The bank's reference is the expected one.
+    Reference,
+    /// The end-to-end id is the partner's reference.
+    EndToEnd,
+    /// The narrative has the partner's reference among its words.
+    Narrative,
+    /// Nothing but amount and day, and nothing else has them.
+    AmountAndDate,
+    /// Somebody said so.
+    Manual,
+}
+
+impl Rule {
+    /// The word for it in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::EndToEnd => "end_to_end",
+            Self::Narrative => "narrative",
+            Self::AmountAndDate => "amount_and_date",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+impl From<Evidence> for Rule {
+    fn from(evidence: Evidence) -> Self {
+        match evidence {
+            Evidence::Reference => Self::Reference,
+            Evidence::EndToEnd => Self::EndToEnd,
+            Evidence::Narrative => Self::Narrative,
+            Evidence::AmountAndDate => Self::AmountAndDate,
+        }
+    }
+}
+
+/// What has become of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LineStatus {
+    /// It settles payments.
+    Matched,
+    /// It settles nothing.
+    Unmatched,
+    /// It was matched before, when another statement showed it.
+    Repeated,
+}
+
+impl LineStatus {
+    /// The word for it in keys and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Unmatched => "unmatched",
+            Self::Repeated => "repeated",
+        }
+    }
+}
+
+/// A line's match, as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineMatch {
+    /// All lines of the match, in order.
+    pub lines: Vec<u32>,
+    /// The payments that they settle, in order.
+    pub disbursement_ids: Vec<DisbursementId>,
+    /// How many belong to how many.
+    pub kind: MatchKind,
+    /// What ties them together.
+    pub rule: Rule,
+    /// The lines less what was expected, in minor units.
+    pub difference_minor: i64,
+    /// Why somebody matched them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// A line of a statement as it is kept: what the bank said, what the job found, and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeptLine {
+    /// The statement.
+    pub statement_id: StatementId,
+    /// Its position in the statement, from 1.
+    pub line: u32,
+    /// The bank's own reference.
+    pub bank_reference: String,
+    /// Which of the several lines of that reference.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part: Option<String>,
+    /// How much in minor units, seen from the account: credits positive, debits negative.
+    pub amount: Money,
+    /// The day the bank booked it for.
+    #[schema(value_type = String, format = Date)]
+    pub value_date: Day,
+    /// What the payer wrote.
+    pub narrative: String,
+    /// The payer's own id.
+    pub end_to_end: Option<String>,
+    /// How it stands.
+    pub status: LineStatus,
+    /// Its match, while it is matched.
+    #[serde(rename = "match")]
+    pub matched: Option<LineMatch>,
+    /// Of a match that the job made: the payment that comes next, and why it was not taken.
+    pub runner_up: Option<Candidate>,
+    /// Why the job matched it to nothing.
+    pub why: Option<Criterion>,
+    /// The payments that it is nearest to, the likeliest first.
+    pub nearest: Vec<Candidate>,
+    /// The one change by which it would match the first of `nearest`; of a match by amount and day, the slip in its
+    /// reference.
+    pub edit: Option<SmallestEdit>,
+    /// What it was matched to before this statement.
+    pub matched_before_to: Option<String>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Counts its changes, from 1.
+    pub version: u64,
+}
+
+/// A line that something else has settled before this statement came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepeatedLine {
+    /// Which line.
+    pub line: u32,
+    /// What it was matched to.
+    pub holder: String,
+}
+
+/// What is to be booked for a statement, decided once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Lines that are matched already.
+    pub repeated: Vec<RepeatedLine>,
+    /// What was expected, in order of the ids.
+    pub expected: Vec<Expected>,
+    /// What belongs to what, and why the rest does not.
+    pub found: Reconciliation,
+}
+
+impl Plan {
+    /// Decides. The same lines, holders and payments in any order give the same plan.
+    #[must_use]
+    pub fn make(lines: &[StatementLine], holders: &BTreeMap<u32, String>, mut expected: Vec<Expected>) -> Self {
+        let open: Vec<StatementLine> = lines.iter().filter(|line| !holders.contains_key(&line.line)).cloned().collect();
+        expected.sort_by(|one, other| one.id.cmp(&other.id));
+        let found = matching::reconcile(&open, &expected, &MATCHING_RULES);
+        let repeated = holders.iter().map(|(line, holder)| RepeatedLine { line: *line, holder: holder.clone() });
+        Self { repeated: repeated.collect(), expected, found }
+    }
+}
+
+/// A match about to be booked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Booking {
+    /// The lines as they will stand.
+    pub lines: Vec<KeptLine>,
+    /// The payments that they settle.
+    pub disbursement_ids: Vec<DisbursementId>,
+    /// What is said of each payment.
+    said: Said,
+    /// Whether each payment's own amount is said, and not that of the lines.
+    by_share: bool,
+}
+
+impl Booking {
+    /// The line that the match is known by: its first.
+    #[must_use]
+    pub fn first_line(&self) -> u32 {
+        self.lines.first().map_or(0, |line| line.line)
+    }
+
+    /// A payment as the match leaves it.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::IllegalTransition`] when it does not wait for its bank line any more.
+    pub fn settle(&self, before: &Instruction, visit: &crate::Delivery) -> Result<Instruction, Failed> {
+        let amount = if self.by_share { before.amount } else { self.said.amount };
+        before.settle(visit, Said { amount, ..self.said.clone() })
+    }
+}
+
+/// The work on one statement: what its plan means, line by line.
+#[derive(Debug)]
+pub struct Matching<'a> {
+    statement: &'a ReceivedStatement,
+    lines: BTreeMap<u32, &'a StatementLine>,
+    names: BTreeMap<u32, LineName>,
+    plan: &'a Plan,
+    at: Timestamp,
+}
+
+impl<'a> Matching<'a> {
+    /// The work on a statement, at the time that everything it changes says.
+    #[must_use]
+    pub fn new(statement: &'a ReceivedStatement, read: &'a Statement, plan: &'a Plan, at: Timestamp) -> Self {
+        let lines = read.lines.iter().map(|line| (line.line, line)).collect();
+        Self { statement, lines, names: line_names(&read.lines), plan, at }
+    }
+
+    fn blank(&self, number: u32, status: LineStatus) -> Option<KeptLine> {
+        let line = self.lines.get(&number)?;
+        Some(KeptLine {
+            statement_id: self.statement.statement_id.clone(),
+            line: number,
+            bank_reference: line.bank_reference.clone(),
+            part: self.names.get(&number).and_then(|name| name.part.clone()),
+            amount: line.amount,
+            value_date: line.value_date,
+            narrative: line.narrative.clone(),
+            end_to_end: line.end_to_end.clone(),
+            status,
+            matched: None,
+            runner_up: None,
+            why: None,
+            nearest: vec![],
+            edit: None,
+            matched_before_to: None,
+            updated_at: self.at,
+            version: 1,
+        })
+    }
+
+    /// The matches to be booked, in order of their first lines. One with more members than a transaction holds is not
+    /// among them: its lines are left for somebody to decide.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] for a plan whose payments are none.
+    pub fn bookings(&self) -> Result<Vec<Booking>, Failed> {
+        let fits = |found: &&Match| found.lines.len().saturating_add(found.expected.len()) <= MOST_MEMBERS;
+        self.plan.found.matches.iter().filter(fits).map(|found| self.booking(found)).collect()
+    }
+
+    fn booking(&self, found: &Match) -> Result<Booking, Failed> {
+        let ids = found.expected.iter().map(|id| id.parse().map_err(Failed::fault));
+        let disbursement_ids = ids.collect::<Result<Vec<DisbursementId>, Failed>>()?;
+        let rule = Rule::from(found.by);
+        let matched = LineMatch {
+            lines: found.lines.clone(),
+            disbursement_ids: disbursement_ids.clone(),
+            kind: found.kind,
+            rule,
+            difference_minor: found.difference_minor,
+            reason: None,
+        };
+        let lines: Vec<KeptLine> = found
+            .lines
+            .iter()
+            .filter_map(|number| self.blank(*number, LineStatus::Matched))
+            .map(|line| KeptLine {
+                matched: Some(matched.clone()),
+                runner_up: found.runner_up.clone(),
+                edit: found.edit.clone(),
+                ..line
+            })
+            .collect();
+        let said = said(&self.statement.statement_id, &lines, &matched, self.at)?;
+        Ok(Booking { lines, disbursement_ids, said, by_share: found.kind == MatchKind::OneToMany })
+    }
+
+    /// The lines that are matched to nothing: left by the plan, in a match too large to be booked, or in one that
+    /// somebody else was faster than (`overtaken`, by first line). And those that were matched before.
+    #[must_use]
+    pub fn left(&self, overtaken: &BTreeSet<u32>) -> Vec<KeptLine> {
+        let mut left: Vec<KeptLine> = Vec::new();
+        for told in &self.plan.found.unmatched_lines {
+            left.extend(self.blank(told.line, LineStatus::Unmatched).map(|line| KeptLine {
+                why: Some(told.why),
+                nearest: told.nearest.clone(),
+                edit: told.edit.clone(),
+                ..line
+            }));
+        }
+        for repeated in &self.plan.repeated {
+            left.extend(
+                self.blank(repeated.line, LineStatus::Repeated)
+                    .map(|line| KeptLine { matched_before_to: Some(repeated.holder.clone()), ..line }),
+            );
+        }
+        for found in &self.plan.found.matches {
+            let is_large = found.lines.len().saturating_add(found.expected.len()) > MOST_MEMBERS;
+            let is_overtaken = found.lines.first().is_some_and(|first| overtaken.contains(first));
+            let why = match (is_large, is_overtaken) {
+                (true, _) => Criterion::TooMany,
+                (false, true) => Criterion::Taken,
+                (false, false) => continue,
+            };
+            let nearest: Vec<Candidate> = found
+                .expected
+                .iter()
+                .take(3)
+                .map(|id| Candidate { id: id.clone(), failed: why, amount_off_minor: 0, days_off: 0 })
+                .collect();
+            for number in &found.lines {
+                left.extend(self.blank(*number, LineStatus::Unmatched).map(|line| KeptLine {
+                    why: Some(why),
+                    nearest: nearest.clone(),
+                    ..line
+                }));
+            }
+        }
+        left.sort_by_key(|line| line.line);
+        left
+    }
+
+    /// The report: every line as the job left it, and what no line shows.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] for a plan whose payments are none.
+    pub fn report(&self, overtaken: &BTreeSet<u32>) -> Result<Report, Failed> {
+        let booked = self.bookings()?.into_iter().filter(|booking| !overtaken.contains(&booking.first_line()));
+        let mut lines: Vec<KeptLine> = booked.flat_map(|booking| booking.lines).collect();
+        lines.extend(self.left(overtaken));
+        lines.sort_by_key(|line| line.line);
+        Ok(Report {
+            statement_id: self.statement.statement_id.clone(),
+            account: self.statement.account.clone(),
+            sha256: self.statement.file.sha256.clone(),
+            rules: MATCHING_RULES,
+            lines,
+            missing_payments: self.plan.found.unmatched_expected.clone(),
+        })
+    }
+}
+
+/// What is said of a payment that lines settle.
+fn said(statement_id: &StatementId, lines: &[KeptLine], matched: &LineMatch, at: Timestamp) -> Result<Said, Failed> {
+    let first = lines.first().ok_or_else(|| Failed::fault("a match without lines"))?;
+    let mut sum = Money::zero(first.amount.currency);
+    for line in lines {
+        sum = sum.plus(line.amount).map_err(Failed::fault)?;
+    }
+    let last_day = lines.iter().map(|line| line.value_date).max().unwrap_or(first.value_date);
+    let amount_minor = sum.amount_minor.checked_abs().ok_or_else(|| Failed::fault("an amount without opposite"))?;
+    Ok(Said {
+        outcome: ReconciliationOutcome::Reconciled,
+        bank_reference: first.bank_reference.clone(),
+        amount: Money { amount_minor, ..sum },
+        value_date: last_day,
+        differences: vec![],
+        statement: Some(StatementMatch {
+            statement_id: statement_id.clone(),
+            lines: matched.lines.clone(),
+            rule: matched.rule,
+            difference_minor: matched.difference_minor,
+            reason: matched.reason.clone(),
+        }),
+        at,
+    })
+}
+
+/// A statement's report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = StatementReport)]
+pub struct Report {
+    /// The statement.
+    pub statement_id: StatementId,
+    /// The operator's word for the bank account.
+    pub account: String,
+    /// Digest of the bank's file.
+    pub sha256: Sha256Hex,
+    /// How far a line could be off.
+    pub rules: matching::Rules,
+    /// Every line, in order.
+    pub lines: Vec<KeptLine>,
+    /// Payments that the statement could have shown and did not, each with the lines that come nearest.
+    pub missing_payments: Vec<UnmatchedExpected>,
+}
+
+impl Report {
+    /// The report in numbers, with the file that it lies in.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when a sum does not fit, which those of the whole statement did.
+    pub fn result(&self, report: StoredFile) -> Result<MatchingResult, Failed> {
+        let totals = |status: LineStatus| {
+            control_totals(self.lines.iter().filter(|line| line.status == status).map(|line| line.amount))
+        };
+        let mut by_rule: BTreeMap<String, u32> = BTreeMap::new();
+        let mut by_reason: BTreeMap<String, u32> = BTreeMap::new();
+        let mut settled: BTreeSet<&DisbursementId> = BTreeSet::new();
+        for line in &self.lines {
+            if let Some(matched) = line.matched.as_ref().filter(|matched| matched.lines.first() == Some(&line.line)) {
+                let count = by_rule.entry(matched.rule.as_str().to_owned()).or_default();
+                *count = count.saturating_add(1);
+                settled.extend(&matched.disbursement_ids);
+            }
+            if let Some(why) = line.why {
+                let count = by_reason.entry(why.as_str().to_owned()).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(MatchingResult {
+            matched: totals(LineStatus::Matched)?,
+            unmatched: totals(LineStatus::Unmatched)?,
+            repeated: totals(LineStatus::Repeated)?,
+            by_rule,
+            by_reason,
+            settled_payments: count(settled.len()),
+            missing_payments: count(self.missing_payments.len()),
+            report,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn line(number: u32, reference: &str, amount_minor: i64, end_to_end: Option<&str>) -> StatementLine {
+        StatementLine {
+            line: number,
+            bank_reference: reference.to_owned(),
+            amount: Money::new(amount_minor, Currency::Inr),
+            value_date: date(2026, 11, 21),
+            narrative: String::new(),
+            end_to_end: end_to_end.map(str::to_owned),
+            duplicate_of: None,
+        }
+    }
+
+    fn payment(number: u32, reference: &str, amount_minor: i64) -> Expected {
+        Expected {
+            id: DisbursementId::mint(Timestamp::from_millis(i64::from(number)), &[b"x"]).to_string(),
+            reference: String::new(),
+            end_to_end: Some(reference.to_owned()),
+            amount: Money::new(amount_minor, Currency::Inr),
+            date: date(2026, 11, 21),
+        }
+    }
+
+    #[test]
+    fn a_line_is_known_by_its_reference_and_one_of_several_by_what_it_says_as_well() {
+        let again = StatementLine { duplicate_of: Some(1), ..line(5, "UTR1", -100, None) };
+        let lines = [
+            line(1, "UTR1", -100, None),
+            line(2, "BATCH", -100, Some("A-1")),
+            line(3, "BATCH", -100, Some("a1")),
+            line(4, "BATCH", -200, None),
+            again,
+        ];
+        let names = line_names(&lines);
+        let part = |number: u32| names[&number].part.clone();
+        assert_eq!((part(1), part(5)), (None, None), "what repeats a line has its name");
+        assert_eq!(part(2).as_deref(), Some("A1.-100.2026-11-21.1"));
+        assert_eq!(part(3).as_deref(), Some("A1.-100.2026-11-21.2"), "equal instalments are two");
+        assert_eq!(part(4).as_deref(), Some(".-200.2026-11-21.1"));
+    }
+
+    #[test]
+    fn a_plan_is_the_same_in_whatever_order_the_payments_lie_and_leaves_out_what_is_matched() {
+        let lines = [line(1, "UTR1", -100, Some("P-1")), line(2, "UTR2", -200, Some("P-2"))];
+        let payments = vec![payment(1, "P-1", -100), payment(2, "P-2", -200)];
+        let holders = BTreeMap::from([(1, "dsb_held".to_owned())]);
+        let plan = Plan::make(&lines, &holders, payments.clone());
+        assert_eq!(plan, Plan::make(&lines, &holders, payments.into_iter().rev().collect()));
+        assert_eq!(plan.found.matches.len(), 1);
+        assert_eq!(plan.found.matches[0].lines, [2]);
+        assert_eq!(plan.repeated, [RepeatedLine { line: 1, holder: "dsb_held".to_owned() }]);
+    }
+
+    #[test]
+    fn totals_that_do_not_fit_are_refused_and_others_are_exact() {
+        let inr = |minor| Money::new(minor, Currency::Inr);
+        let totals = control_totals([inr(5), inr(-7), inr(-1), Money::new(3, Currency::Npr)]).unwrap();
+        let rupees = ControlTotal { currency: Currency::Inr, lines: 3, credits_minor: 5, debits_minor: -8 };
+        let nepalese = ControlTotal { currency: Currency::Npr, lines: 1, credits_minor: 3, debits_minor: 0 };
+        assert_eq!(totals, [rupees, nepalese]);
+        assert!(control_totals([inr(i64::MAX), inr(1)]).is_err());
+    }
+}

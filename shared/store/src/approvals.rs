@@ -1,0 +1,236 @@
+//! Approvals: asked for with what waits for them, decided once by each person, expired when nobody does.
+
+use domain::{
+    ApprovalId, Caller, Command, Delivery, DisbursementId, Event, Failed, OperatorName, PartnerName, Refusal,
+    Timestamp,
+    access::Unseen,
+    approval::{Approval, ApprovalStatus, barred_role},
+    disbursement::Instruction,
+    event::Happened,
+};
+
+use crate::{
+    answer::{Answer, Page},
+    commit::Accepted,
+    cursor::{CursorKey, PageRequest},
+    deliveries,
+    keys::{self, Key},
+    table::{Item, Lost, Query, Table, Write, between_times},
+};
+
+/// What may be done with approvals.
+#[derive(Clone)]
+pub struct Approvals {
+    table: Table,
+    cursors: CursorKey,
+}
+
+/// Which approvals a list shows.
+#[derive(Debug, Clone)]
+pub struct ApprovalFilter {
+    /// A partner's own, or all of the operator.
+    pub partner_id: Option<PartnerName>,
+    /// How far they have come.
+    pub status: ApprovalStatus,
+}
+
+/// An approval as it lies in the table: beside it who may not decide and who has, as its condition asks for.
+fn item(operator: &OperatorName, approval: &Approval) -> Result<Item, Failed> {
+    let status = approval.status.as_str();
+    let place = keys::worklist_approval(approval.expires_at, &approval.approval_id);
+    let item = Item::of(&keys::approval(operator, &approval.approval_id), approval)?
+        .with_set("barred", approval.barred())
+        .with_set("approvers", approval.approvers())
+        .in_index(keys::WORKLIST, keys::worklist_of_approvals(operator, status), &place);
+    Ok(match &approval.partner_id {
+        Some(partner) => item.in_index(keys::OWNER, keys::owner_of_approvals(operator, partner, status), place),
+        None => item,
+    })
+}
+
+/// A new approval.
+pub(crate) fn ask(table: &Table, operator: &OperatorName, approval: &Approval) -> Result<Write, Failed> {
+    table.create(item(operator, approval)?, Lost::Moved)
+}
+
+/// An approval that moved without a decision: what it is about was cancelled, or its time has passed.
+pub(crate) fn moved(
+    table: &Table,
+    operator: &OperatorName,
+    before: &Approval,
+    after: &Approval,
+) -> Result<Write, Failed> {
+    table.replace(item(operator, before)?, item(operator, after)?)
+}
+
+/// What an approval is about, as it was loaded beside it.
+async fn visit(table: &Table, operator: &OperatorName, approval: &Approval) -> Result<Delivery, Failed> {
+    let disbursement_id: DisbursementId = approval.subject_id.parse().map_err(Failed::fault)?;
+    let instruction: Instruction = table.get(&keys::disbursement(operator, &disbursement_id)).await?;
+    table.get(&keys::delivery(operator, &instruction.delivery_id)).await
+}
+
+/// What a settled approval does to the visit that waits for it, and what is reported about it.
+fn settled(
+    table: &Table,
+    command: &Command,
+    after: &Approval,
+    waiting: &Delivery,
+) -> Result<(Vec<Write>, Vec<Event>), Failed> {
+    let (visit, happened) = match after.status {
+        // Who cancels what waits writes its visit as well.
+        ApprovalStatus::Pending | ApprovalStatus::Cancelled => return Ok((vec![], vec![])),
+        ApprovalStatus::Approved => (waiting.release(command.at), Happened::DisbursementApproved),
+        ApprovalStatus::Rejected | ApprovalStatus::Expired => {
+            (waiting.call_off(command.at), Happened::DisbursementRejected)
+        }
+    };
+    // The two move together: a visit that cannot follow was read after somebody else had settled the approval.
+    let visit = visit.map_err(|_| Failed::Moved)?;
+    let region = Some(&visit.region);
+    let mut events = vec![Event::of(command, happened, &after.subject_id, region)];
+    if happened == Happened::DisbursementRejected {
+        events.push(Event::of(command, Happened::DeliveryCancelled, visit.delivery_id.as_str(), region));
+    }
+    let operator = &command.operator;
+    let write = table.replace(deliveries::item(operator, waiting)?, deliveries::item(operator, &visit)?)?;
+    Ok((vec![write], events))
+}
+
+impl Approvals {
+    /// Approvals in these tables.
+    #[must_use]
+    pub fn new(table: Table, cursors: CursorKey) -> Self {
+        Self { table, cursors }
+    }
+
+    /// An approval.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn get(&self, operator: &OperatorName, approval_id: &ApprovalId) -> Result<Unseen<Approval>, Failed> {
+        self.table.get(&keys::approval(operator, approval_id)).await.map(Unseen::new)
+    }
+
+    /// The visit that waits for an approval.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn waiting(&self, operator: &OperatorName, approval: &Approval) -> Result<Delivery, Failed> {
+        visit(&self.table, operator, approval).await
+    }
+
+    /// A page of approvals, those that expire first in front. The index lags behind by up to about a second: what was
+    /// settled meanwhile is left out.
+    ///
+    /// # Errors
+    /// [`Failed::Malformed`] for a cursor that was not made for this list.
+    pub async fn list(
+        &self,
+        operator: &OperatorName,
+        filter: &ApprovalFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Approval>, Failed> {
+        let records = &self.table.names.records;
+        let status = filter.status.as_str();
+        let query = match &filter.partner_id {
+            Some(partner) => Query::of_index(records, keys::OWNER, keys::owner_of_approvals(operator, partner, status)),
+            None => Query::of_index(records, keys::WORKLIST, keys::worklist_of_approvals(operator, status)),
+        };
+        let scope = format!("{operator} {filter:?}");
+        let limit = Some(page.limit);
+        let after = self.cursors.open(&scope, page.cursor.as_deref())?;
+        let (rows, last) = self.table.query(Query { limit, after, ..query }).await?;
+        let mut items: Vec<Approval> = self.table.whole(&rows).await?;
+        items.retain(|approval| approval.status == filter.status);
+        Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
+    }
+
+    /// Keeps somebody's decision and, when it settles the matter, what follows from it: one transaction, whose condition
+    /// says once more that it is not the maker's, not the second of one person, and not late.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn decide(
+        &self,
+        command: &Command,
+        approver: &Caller,
+        before: &Approval,
+        waiting: &Delivery,
+        decided: Result<Approval, Refusal>,
+    ) -> Result<Answer<Approval>, Failed> {
+        let accepted = decided.map_err(Failed::from).and_then(|after| {
+            let (mut writes, reported) = settled(&self.table, command, &after, waiting)?;
+            let names = [approver.principal().to_owned(), barred_role(approver.role)];
+            let (was, is) = (item(&command.operator, before)?, item(&command.operator, &after)?);
+            writes.insert(0, self.table.decide(was, is, names, command.at)?);
+            let id = after.approval_id.as_str();
+            let mut events = vec![Event::of(command, Happened::ApprovalDecided, id, after.region.as_ref())];
+            events.extend(reported);
+            Ok(Accepted { status: 200, subject: id.to_owned(), events, writes, answer: after })
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// Every operator.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn operators(&self) -> Result<Vec<OperatorName>, Failed> {
+        crate::directory::Directory::new(self.table.clone()).operators().await
+    }
+
+    /// Moves every approval of an operator whose time has passed by now, and calls off what waited for it. One that is
+    /// settled meanwhile is settled: that is what was wanted. How many it moved.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn expire_due(
+        &self,
+        job: &str,
+        operator: &OperatorName,
+        now: Timestamp,
+        request_id: &str,
+    ) -> Result<u64, Failed> {
+        let partition = keys::worklist_of_approvals(operator, ApprovalStatus::Pending.as_str());
+        let range = between_times(Timestamp::EPOCH, Timestamp::from_millis(now.as_millis().saturating_add(1)));
+        let query = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
+        let mut pages = self.table.pages(Query { range, ..query });
+        let mut moved: u64 = 0;
+        while let Some(rows) = pages.next().await? {
+            for row in rows {
+                let key = Key {
+                    pk: row.text("pk").unwrap_or_default().to_owned(),
+                    sk: row.text("sk").unwrap_or_default().to_owned(),
+                };
+                let before: Approval = self.table.get(&key).await?;
+                let Ok(after) = before.expire(now) else { continue };
+                let waiting = visit(&self.table, operator, &before).await?;
+                let id = before.approval_id.as_str();
+                let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
+                match self.expire(&command, &before, after, &waiting).await {
+                    Ok(_) => moved = moved.saturating_add(1),
+                    Err(Failed::Moved) => {}
+                    Err(failed) => return Err(failed),
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    async fn expire(
+        &self,
+        command: &Command,
+        before: &Approval,
+        after: Approval,
+        waiting: &Delivery,
+    ) -> Result<Answer<Approval>, Failed> {
+        let (mut writes, reported) = settled(&self.table, command, &after, waiting)?;
+        writes.insert(0, moved(&self.table, &command.operator, before, &after)?);
+        let id = after.approval_id.as_str();
+        let mut events = vec![Event::of(command, Happened::ApprovalExpired, id, after.region.as_ref())];
+        events.extend(reported);
+        let accepted = Accepted { status: 200, subject: id.to_owned(), events, writes, answer: after };
+        self.table.commit(command, Ok(accepted)).await
+    }
+}

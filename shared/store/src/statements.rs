@@ -1,0 +1,391 @@
+//! Bank statements: kept as they came, held once against what waits to be paid, booked match by match.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    Command, Delivery, Event, Failed, OperatorName, Refusal, StatementId,
+    access::Unseen,
+    delivery::DeliveryStatus,
+    disbursement::Instruction,
+    event::Happened,
+    id::Sha256Hex,
+    matching::Expected,
+    operator::Operator,
+    reconciliation::{
+        Booking, KeptLine, LineName, LineStatus, Matching, Plan, ReceivedStatement, StatementStatus, line_names,
+    },
+    statement::{self, Statement},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    answer::{Answer, Page},
+    commit::Accepted,
+    cursor::{CursorKey, PageRequest},
+    files::Files,
+    keys::{self, Key},
+    table::{Direction, Item, Lost, Query, Range, Table, Write},
+};
+
+/// The job, in keys and logs.
+const JOB: &str = "statement-match";
+/// What orders a queue's messages: one statement of an operator after the other, for they compete for its payments.
+const GROUP: &str = "statements";
+/// How long before a statement begins a payment on it may have been due, in days: the three that a bank may take, and
+/// the month by which a slip of the pen may be off.
+const DAYS_BACK: i64 = 35;
+/// Lines of one transaction when they are only kept: with a kilobyte or two each they stay far below 4 MB.
+const LINES_AT_ONCE: usize = 50;
+/// How often a match is decided anew when what it was decided on has moved.
+const MOST_TRIES: usize = 3;
+
+/// What may be done with bank statements.
+#[derive(Clone)]
+pub struct Statements {
+    table: Table,
+    cursors: CursorKey,
+}
+
+/// Bank statements and the bucket their files go to.
+#[derive(Clone)]
+pub struct StatementWriter {
+    table: Table,
+    files: Files,
+}
+
+/// What the commits of the job answer: nobody reads it but the job.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Booked {
+    lines: usize,
+}
+
+fn item(operator: &OperatorName, statement: &ReceivedStatement) -> Result<Item, Failed> {
+    let place = keys::worklist_statement(statement.received_at, &statement.statement_id);
+    Ok(Item::of(&keys::statement(operator, &statement.statement_id), statement)?.in_index(
+        keys::WORKLIST,
+        keys::worklist_of_statements(operator),
+        place,
+    ))
+}
+
+fn line_item(operator: &OperatorName, line: &KeptLine) -> Result<Item, Failed> {
+    let id = &line.statement_id;
+    let worklist = keys::worklist_of_lines(operator, id, line.status.as_str());
+    let item = Item::of(&keys::statement_line(operator, id, line.line), line)?.in_index(
+        keys::WORKLIST,
+        worklist,
+        keys::worklist_line(line.line),
+    );
+    Ok(match line.status {
+        LineStatus::Unmatched => item.in_index(
+            keys::OWNER,
+            keys::owner_of_unmatched_lines(operator),
+            keys::owner_unmatched_line(line.value_date, id, line.line),
+        ),
+        LineStatus::Matched | LineStatus::Repeated => item,
+    })
+}
+
+fn taken() -> Lost {
+    Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id })
+}
+
+/// Takes the names of lines, for ever. A reference with several lines is shared by them, and nobody takes it whole.
+fn take(table: &Table, operator: &OperatorName, lines: &[KeptLine], holder: &str) -> Result<Vec<Write>, Failed> {
+    let mut writes = Vec::new();
+    let mut shared: BTreeSet<&str> = BTreeSet::new();
+    for line in lines {
+        let name = LineName { reference: line.bank_reference.clone(), part: line.part.clone() };
+        writes.push(table.create(Item::at(&keys::line_name(operator, &name)).with("holder", holder), taken())?);
+        if line.part.is_some() && shared.insert(&line.bank_reference) {
+            let whole = Item::at(&keys::bank_line(operator, &line.bank_reference)).with("holder", holder);
+            writes.push(table.share(whole, taken())?);
+        }
+    }
+    Ok(writes)
+}
+
+impl Statements {
+    /// Bank statements in these tables.
+    #[must_use]
+    pub fn new(table: Table, cursors: CursorKey) -> Self {
+        Self { table, cursors }
+    }
+
+    /// A statement.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn get(
+        &self,
+        operator: &OperatorName,
+        statement_id: &StatementId,
+    ) -> Result<Unseen<ReceivedStatement>, Failed> {
+        self.table.get(&keys::statement(operator, statement_id)).await.map(Unseen::new)
+    }
+
+    /// A page of statements, newest first: one query, and one batch read of what it found.
+    ///
+    /// # Errors
+    /// [`Failed::Malformed`] for a cursor that was not made for this list.
+    pub async fn list(&self, operator: &OperatorName, page: &PageRequest) -> Result<Page<ReceivedStatement>, Failed> {
+        let scope = format!("{operator} statements");
+        let partition = keys::worklist_of_statements(operator);
+        let query = Query {
+            direction: Direction::NewestFirst,
+            limit: Some(page.limit),
+            after: self.cursors.open(&scope, page.cursor.as_deref())?,
+            ..Query::of_index(&self.table.names.records, keys::WORKLIST, partition)
+        };
+        let (rows, last) = self.table.query(query).await?;
+        let found: Vec<ReceivedStatement> = self.table.whole(&rows).await?;
+        let items = found.into_iter().map(|statement| ReceivedStatement { plan: None, ..statement }).collect();
+        Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
+    }
+}
+
+impl StatementWriter {
+    /// Bank statements of these tables with files in this bucket.
+    #[must_use]
+    pub fn new(table: Table, files: Files) -> Self {
+        Self { table, files }
+    }
+
+    /// Keeps a statement: the bank's bytes under their digest first, then the statement, which is known by that digest for
+    /// ever.
+    ///
+    /// # Errors
+    /// As a commit; [`Failed::Later`] when the bucket does not answer.
+    pub async fn receive(
+        &self,
+        command: &Command,
+        bytes: &[u8],
+        decided: Result<ReceivedStatement, Failed>,
+    ) -> Result<Answer<ReceivedStatement>, Failed> {
+        if let Ok(statement) = &decided {
+            let kind = match statement.format {
+                statement::StatementFormat::Csv => "text/csv; charset=utf-8",
+                statement::StatementFormat::Camt053 => "application/xml",
+            };
+            self.files.write(&statement.file.key, kind, bytes).await?;
+        }
+        let accepted = decided.and_then(|statement| {
+            let operator = &command.operator;
+            let id = statement.statement_id.as_str();
+            let file = Item::at(&keys::statement_file(operator, &statement.file.sha256)).with("holder", id);
+            let known = Lost::Taken(|existing_id| Refusal::AlreadyExists { existing_id });
+            Ok(Accepted {
+                status: 202,
+                subject: id.to_owned(),
+                events: vec![Event::of(command, Happened::StatementReceived, id, None).in_group(GROUP)],
+                writes: vec![
+                    self.table.create(item(operator, &statement)?, Lost::Moved)?,
+                    self.table.create(file, known)?,
+                ],
+                answer: statement,
+            })
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// Holds a statement against what waits, books each match by itself, and writes the report. What belongs to what is
+    /// decided once: whoever comes after a crash books the rest of the same plan. A statement that is matched is left
+    /// alone.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when something behind does not answer or keeps moving; coming again is safe.
+    pub async fn match_lines(&self, event: &Event, request_id: &str) -> Result<(), Failed> {
+        let operator = &event.operator;
+        let statement_id: StatementId = event.subject.parse().map_err(Failed::fault)?;
+        let received: ReceivedStatement = self.table.get(&keys::statement(operator, &statement_id)).await?;
+        if received.status == StatementStatus::Matched {
+            return Ok(());
+        }
+        let read = statement::read(received.format, &self.files.read(&received.file).await?)?;
+        let command = |key: String| Command::of_job(operator.clone(), JOB, &key, event.at, request_id.to_owned());
+        let (planned, plan) = match &received.plan {
+            Some(file) => {
+                let plan = serde_json::from_slice(&self.files.read(file).await?).map_err(Failed::fault)?;
+                (received, plan)
+            }
+            None => self.plan(&command(format!("{statement_id}.plan")), &received, &read).await?,
+        };
+        let matching = Matching::new(&planned, &read, &plan, event.at);
+        let done = self.done(operator, &statement_id).await?;
+        let mut overtaken = BTreeSet::new();
+        for booking in matching.bookings()? {
+            let first = booking.first_line();
+            let stands = match done.get(&first) {
+                Some(is_booked) => *is_booked,
+                None => self.book(&command(format!("{statement_id}.{first:05}")), &booking).await?,
+            };
+            if !stands {
+                overtaken.insert(first);
+            }
+        }
+        let left: Vec<KeptLine> =
+            matching.left(&overtaken).into_iter().filter(|line| !done.contains_key(&line.line)).collect();
+        for some in left.chunks(LINES_AT_ONCE) {
+            let first = some.first().map_or(0, |line| line.line);
+            self.keep(&command(format!("{statement_id}.left.{first:05}")), some).await?;
+        }
+        let report = matching.report(&overtaken)?;
+        let bytes = serde_json::to_vec(&report).map_err(Failed::fault)?;
+        let file = self.files.write(&planned.report_key(operator.as_str()), "application/json", &bytes).await?;
+        let matched = planned.matched(report.result(file)?);
+        let command = command(format!("{statement_id}.report"));
+        let accepted = Accepted {
+            status: 200,
+            subject: statement_id.to_string(),
+            events: vec![Event::of(&command, Happened::StatementMatched, statement_id.as_str(), None)],
+            writes: vec![self.table.replace(item(operator, &planned)?, item(operator, &matched)?)?],
+            answer: matched,
+        };
+        self.table.commit(&command, Ok(accepted)).await.map(|_| ())
+    }
+
+    /// Decides what belongs to what, and writes it down.
+    async fn plan(
+        &self,
+        command: &Command,
+        before: &ReceivedStatement,
+        read: &Statement,
+    ) -> Result<(ReceivedStatement, Plan), Failed> {
+        let operator: Operator = self.table.get(&keys::operator(&command.operator)).await?;
+        let holders = self.holders(&command.operator, read).await?;
+        let plan = Plan::make(&read.lines, &holders, self.expected(&operator, before).await?);
+        let bytes = serde_json::to_vec(&plan).map_err(Failed::fault)?;
+        let key = before.plan_key(command.operator.as_str(), &Sha256Hex::of(&bytes));
+        let planned = before.planned(self.files.write(&key, "application/json", &bytes).await?);
+        let accepted = Accepted {
+            status: 200,
+            subject: before.statement_id.to_string(),
+            events: vec![],
+            writes: vec![self.table.replace(item(&command.operator, before)?, item(&command.operator, &planned)?)?],
+            answer: Booked { lines: read.lines.len() },
+        };
+        self.table.commit(command, Ok(accepted)).await?;
+        Ok((planned, plan))
+    }
+
+    /// Lines that were matched before, and to what: one batch read of a hundred names each.
+    async fn holders(&self, operator: &OperatorName, read: &Statement) -> Result<BTreeMap<u32, String>, Failed> {
+        let repeats: BTreeSet<u32> =
+            read.lines.iter().filter(|line| line.duplicate_of.is_some()).map(|line| line.line).collect();
+        let mut places: BTreeMap<u32, Vec<Key>> = BTreeMap::new();
+        for (line, name) in line_names(&read.lines) {
+            // What repeats a line of this very file is told as a duplicate.
+            if !repeats.contains(&line) {
+                let whole = keys::bank_line(operator, &name.reference);
+                places.insert(line, vec![keys::line_name(operator, &name), whole]);
+            }
+        }
+        let wanted: BTreeMap<(String, String), Key> =
+            places.values().flatten().map(|key| ((key.pk.clone(), key.sk.clone()), key.clone())).collect();
+        let wanted: Vec<Key> = wanted.into_values().collect();
+        let found = self.table.batch(&wanted).await?;
+        let holder = |key: &Key| {
+            let item = found.get(&(key.pk.clone(), key.sk.clone()))?;
+            // A reference that is shared is no holder of a line that has a name of its own.
+            let is_whole = key.sk == keys::BANK_LINE && item.text("is_shared").is_some();
+            item.text("holder").filter(|_| !is_whole).map(str::to_owned)
+        };
+        Ok(places.into_iter().filter_map(|(line, keys)| Some((line, keys.iter().find_map(holder)?))).collect())
+    }
+
+    /// Every payment that a statement may show: handed over by its last day, and not reconciled. The worklist of each
+    /// region, and the payments on it, read whole.
+    async fn expected(&self, operator: &Operator, received: &ReceivedStatement) -> Result<Vec<Expected>, Failed> {
+        let name = &operator.operator;
+        let since = received.first_day.saturating_sub(jiff::Span::new().days(DAYS_BACK));
+        let zone = operator.time_zone();
+        let mut expected = Vec::new();
+        for region in &operator.regions {
+            let partition = keys::worklist_of_deliveries(name, region, DeliveryStatus::Confirmed.as_str());
+            let range = Range::Between(keys::worklist_due(since), format!("{}~", received.last_day));
+            let due = Query { range, ..Query::of_index(&self.table.names.records, keys::WORKLIST, partition) };
+            let mut pages = self.table.pages(due);
+            while let Some(rows) = pages.next().await? {
+                let paid: Vec<Item> = rows.into_iter().filter(|row| row.text("kind") == Some("disbursement")).collect();
+                let visits: Vec<Delivery> = self.table.whole(&paid).await?;
+                let ids = visits.iter().filter_map(|visit| Some((visit, visit.disbursement_id.as_ref()?)));
+                let wanted: Vec<(&Delivery, Key)> =
+                    ids.map(|(visit, id)| (visit, keys::disbursement(name, id))).collect();
+                let keys: Vec<Key> = wanted.iter().map(|(_, key)| key.clone()).collect();
+                let mut found = self.table.batch(&keys).await?;
+                for (visit, key) in wanted {
+                    let Some(item) = found.remove(&(key.pk, key.sk)) else { continue };
+                    let instruction: Instruction = item.read()?;
+                    let waits = instruction.expected(visit, &zone);
+                    expected.extend(waits.filter(|payment| payment.date <= received.last_day));
+                }
+            }
+        }
+        Ok(expected)
+    }
+
+    /// Lines that have their outcome, and whether the job matched them.
+    async fn done(&self, operator: &OperatorName, statement_id: &StatementId) -> Result<BTreeMap<u32, bool>, Failed> {
+        let range = Range::Prefix(keys::LINE_PREFIX.to_owned());
+        let partition = keys::statement(operator, statement_id).pk;
+        let mut pages = self.table.pages(Query { range, ..Query::of(&self.table.names.records, partition) });
+        let mut done = BTreeMap::new();
+        while let Some(lines) = pages.next().await? {
+            for line in lines {
+                let line: KeptLine = line.read()?;
+                done.insert(line.line, line.why.is_none() && line.matched_before_to.is_none());
+            }
+        }
+        Ok(done)
+    }
+
+    /// Books a match in one transaction: its payments on their versions, its lines and their names on being new. Whether
+    /// it stands: not when a payment or a line was taken since the plan.
+    async fn book(&self, command: &Command, booking: &Booking) -> Result<bool, Failed> {
+        for _ in 0..MOST_TRIES {
+            let accepted = self.booked(command, booking).await;
+            match self.table.commit(command, accepted).await {
+                Ok(answer) => return Ok(answer.status < 400),
+                Err(Failed::Moved | Failed::InProgress) => {}
+                Err(failed) => return Err(failed),
+            }
+        }
+        Err(Failed::Later("a payment or a line keeps moving".into()))
+    }
+
+    async fn booked(&self, command: &Command, booking: &Booking) -> Result<Accepted<Booked>, Failed> {
+        let operator = &command.operator;
+        let holder = booking.disbursement_ids.first().map_or("", |id| id.as_str());
+        let mut writes = take(&self.table, operator, &booking.lines, holder)?;
+        for line in &booking.lines {
+            writes.push(self.table.create(line_item(operator, line)?, Lost::Moved)?);
+        }
+        let mut events = Vec::with_capacity(booking.disbursement_ids.len());
+        for id in &booking.disbursement_ids {
+            let before: Instruction = self.table.get(&keys::disbursement(operator, id)).await?;
+            let visit: Delivery = self.table.get(&keys::delivery(operator, &before.delivery_id)).await?;
+            let after = booking.settle(&before, &visit)?;
+            let place = keys::disbursement(operator, id);
+            writes.push(self.table.replace(Item::of(&place, &before)?, Item::of(&place, &after)?)?);
+            events.push(Event::of(command, Happened::DisbursementReconciled, id.as_str(), Some(&before.region)));
+        }
+        let lines = booking.lines.len();
+        Ok(Accepted { status: 200, answer: Booked { lines }, subject: holder.to_owned(), events, writes })
+    }
+
+    /// Keeps lines that settle nothing.
+    async fn keep(&self, command: &Command, lines: &[KeptLine]) -> Result<(), Failed> {
+        let writes =
+            lines.iter().map(|line| self.table.create(line_item(&command.operator, line)?, Lost::Moved)).collect();
+        let subject = lines.first().map(|line| line.statement_id.to_string()).unwrap_or_default();
+        let accepted: Result<Vec<Write>, Failed> = writes;
+        let accepted = accepted.map(|writes| Accepted {
+            status: 200,
+            answer: Booked { lines: lines.len() },
+            subject,
+            events: vec![],
+            writes,
+        });
+        self.table.commit(command, accepted).await.map(|_| ())
+    }
+}

@@ -1,0 +1,132 @@
+//! `payout-update`: the settlement desk records what is known of a payout.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::access::PAYOUT_UPDATE;
+use serde_json::{Value, json};
+use testkit::{NOW_MILLIS, Person, Reply, RestRequest, World};
+
+use crate::{
+    door::call,
+    payout_get::{get, instructed},
+    steps::{TODAY, all_at_once, command, inr},
+};
+
+/// A report on a payout at a version.
+pub(crate) fn news(desk: &Person, id: &str, key: &str, version: u64, body: &Value) -> RestRequest {
+    let request = command(desk, &PAYOUT_UPDATE, key, body).path("payout_id", id);
+    request.header("If-Match", &format!("\"{version}\"")).at(NOW_MILLIS + 120_000)
+}
+
+/// Reports on a payout.
+pub(crate) async fn learn(world: &World, id: &str, version: u64, body: &Value) -> Reply {
+    let desk = &world.pennco.settlement;
+    call(
+        world,
+        &PAYOUT_UPDATE,
+        &news(desk, id, &format!("learn {version} {id} {body}").replace(['"', ' '], "-"), version, body),
+    )
+    .await
+}
+
+pub(crate) fn sent() -> Value {
+    json!({ "status": "sent", "bank_reference": "AXISN52026112100" })
+}
+
+pub(crate) fn unknown() -> Value {
+    json!({ "status": "unknown", "reason": "the rail timed out" })
+}
+
+pub(crate) fn failed() -> Value {
+    json!({ "status": "failed", "reason": "account closed" })
+}
+
+pub(crate) fn paid(reference: &str) -> Value {
+    json!({ "status": "paid", "bank_reference": reference, "value_date": TODAY })
+}
+
+#[tokio::test]
+async fn a_payout_is_followed_to_its_bank_line_and_remembers_every_step() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    for (version, body) in [(1, sent()), (2, unknown()), (3, paid("AXISN52026112100"))] {
+        let reply = learn(&world, &id, version, &body).await;
+        assert_eq!((reply.status, &reply.json["status"]), (200, &body["status"]), "{reply:?}");
+        assert_eq!(reply.header("etag"), Some(format!("\"{}\"", version + 1).as_str()));
+    }
+    let payout = get(&world, &world.pennco.settlement, &id).await;
+    let steps: Vec<_> =
+        payout.json["history"].as_array().unwrap().iter().map(|step| step["status"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["instructed", "sent", "unknown", "paid"]);
+    assert_eq!((payout.text("/bank_reference"), payout.text("/value_date")), ("AXISN52026112100", TODAY));
+    assert_eq!(payout.json["compensation"], inr(0), "it was in time");
+}
+
+#[tokio::test]
+async fn nothing_is_unlearned() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    assert_eq!(learn(&world, &id, 1, &sent()).await.status, 200);
+    let back = learn(&world, &id, 2, &json!({ "status": "instructed" })).await;
+    assert_eq!(back.said(), (409, "illegal_transition"));
+    assert_eq!(back.json["legal_moves"], json!(["unknown", "paid", "failed"]));
+    assert_eq!(learn(&world, &id, 2, &paid("AXISN52026112100")).await.status, 200);
+    for body in [sent(), unknown(), failed(), json!({ "status": "instructed" })] {
+        let reply = learn(&world, &id, 3, &body).await;
+        assert_eq!((reply.said(), &reply.json["legal_moves"]), ((409, "illegal_transition"), &json!([])), "{body}");
+    }
+    let payout = get(&world, &world.pennco.settlement, &id).await;
+    assert_eq!((payout.text("/status"), payout.header("etag")), ("paid", Some("\"3\"")));
+}
+
+#[tokio::test]
+async fn what_is_missing_or_wrong_is_named_and_changes_nothing() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    for (body, flaws) in [
+        (json!({ "status": "paid" }), vec![("/value_date", "required"), ("/bank_reference", "required")]),
+        (json!({ "status": "failed" }), vec![("/reason", "required")]),
+        (json!({ "status": "unknown" }), vec![("/reason", "required")]),
+        (json!({ "status": "sent", "value_date": TODAY }), vec![("/value_date", "not_allowed")]),
+        (json!({ "status": "sent", "bank_reference": "short" }), vec![("/bank_reference", "invalid_value")]),
+        (
+            json!({ "status": "paid", "bank_reference": "AXISN52026112100", "value_date": "2026-11-22" }),
+            vec![("/value_date", "invalid_value")],
+        ),
+    ] {
+        let reply = learn(&world, &id, 1, &body).await;
+        assert_eq!((reply.said(), reply.flaws()), ((422, "invalid"), flaws), "{body}");
+    }
+    let stale = learn(&world, &id, 7, &unknown()).await;
+    assert_eq!(stale.said(), (412, "version_passed"));
+    assert_eq!(get(&world, &world.pennco.settlement, &id).await.header("etag"), Some("\"1\""));
+}
+
+#[tokio::test]
+async fn a_bank_reference_pays_one_thing_for_ever() {
+    let world = World::new().await;
+    let paid_out = crate::steps::handed_over(&world, &world.pennco, "BF-D-1", 70_000).await;
+    let line = crate::steps::bank_line("HDFCN52026112112", 70_000);
+    let reconciled = crate::steps::reconcile(&world, &world.pennco.settlement, &paid_out, "line", &line).await;
+    assert_eq!(reconciled.status, 200, "{reconciled:?}");
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let taken = learn(&world, &id, 1, &paid("HDFCN52026112112")).await;
+    assert_eq!((taken.said(), taken.text("/existing_id")), ((409, "bank_line_already_matched"), paid_out.as_str()));
+    assert_eq!(get(&world, &world.pennco.settlement, &id).await.text("/status"), "instructed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_sixteen_that_report_at_once_one_does() {
+    let world = Arc::new(World::new().await);
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let desk = &world.pennco.settlement;
+    let body = |n: usize| if n.is_multiple_of(2) { failed() } else { paid(&format!("AXISN5202611210{n:02}")) };
+    let requests = (0..16).map(|n| news(desk, &id, &format!("k{n}"), 1, &body(n))).collect();
+    let mut said: BTreeMap<(u16, String), u32> = BTreeMap::new();
+    for reply in all_at_once(&world, &PAYOUT_UPDATE, requests).await {
+        let code = if reply.status == 200 { String::new() } else { reply.code().to_owned() };
+        *said.entry((reply.status, code)).or_default() += 1;
+    }
+    assert_eq!(said, BTreeMap::from([((200, String::new()), 1), ((412, "version_passed".to_owned()), 15)]));
+    assert_eq!(get(&world, desk, &id).await.header("etag"), Some("\"2\""));
+}

@@ -1,0 +1,86 @@
+//! `payout-watch`: tells somebody at each step of a payout's delay.
+
+use domain::{Timestamp, access::EXPOSURE_GET};
+use edge::schedule::Tick;
+use serde_json::{Value, json};
+use testkit::{Reply, World};
+
+use crate::{
+    door::call,
+    payout_get::{get, instructed},
+    payout_update::{learn, paid, unknown},
+    steps::{inr, relay},
+};
+
+/// A tick of the job.
+pub(crate) async fn tick(world: &World, at: &str) {
+    let tick = Tick { at: at.parse().unwrap(), message_id: format!("tick {at}") };
+    payout_watch::handle(&world.payouts(), tick).await.unwrap();
+}
+
+async fn escalations(world: &World, id: &str) -> Vec<(u64, u64, Value)> {
+    let payout = get(world, &world.pennco.settlement, id).await;
+    let escalations = payout.json["escalations"].as_array().unwrap().iter();
+    let number = |one: &Value, name: &str| one[name].as_u64().unwrap();
+    escalations.map(|one| (number(one, "step"), number(one, "days_late"), one["compensation"].clone())).collect()
+}
+
+/// The exposure report at a moment.
+pub(crate) async fn exposure(world: &World, at: &str) -> Reply {
+    let at: Timestamp = at.parse().unwrap();
+    let mut desk = world.pennco.settlement.clone();
+    desk.token = world.signer.access(&desk.caller, &format!("exposure at {at}"), at).unwrap();
+    call(world, &EXPOSURE_GET, &desk.asks(&EXPOSURE_GET).at(at.as_millis())).await
+}
+
+#[tokio::test]
+async fn an_unknown_payout_escalates_once_a_step_from_midnight_of_the_operators_zone_on() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    assert_eq!(learn(&world, &id, 1, &unknown()).await.status, 200);
+    // T is the 21st in Kolkata, T+1 ends with the 22nd: at 18:30 UTC.
+    tick(&world, "2026-11-22T18:29:59Z").await;
+    assert_eq!(escalations(&world, &id).await, []);
+    for at in ["2026-11-22T18:30:00Z", "2026-11-22T18:45:00Z", "2026-11-23T19:00:00Z"] {
+        tick(&world, at).await;
+        assert_eq!(escalations(&world, &id).await, [(1, 1, inr(10_000))], "{at}");
+    }
+    tick(&world, "2026-12-01T06:00:00Z").await;
+    assert_eq!(escalations(&world, &id).await[1..], [(7, 9, inr(90_000))], "steps that were missed are one");
+    relay(&world).await;
+    let news = world.queues.sent_to("activity").into_iter().filter(|sent| sent.body.contains("payout.overdue"));
+    assert_eq!(news.count(), 2);
+    let payout = get(&world, &world.pennco.settlement, &id).await;
+    let version = payout.json["version"].as_u64().unwrap();
+    assert_eq!(learn(&world, &id, version, &paid("AXISN52026112100")).await.status, 200);
+    tick(&world, "2027-12-01T06:00:00Z").await;
+    assert_eq!(escalations(&world, &id).await.len(), 2, "nobody waits for it any more");
+}
+
+#[tokio::test]
+async fn two_ticks_at_once_escalate_once() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let payouts = world.payouts();
+    let at = "2026-11-25T06:00:00Z".parse().unwrap();
+    let tick = |id: &str| Tick { at, message_id: id.to_owned() };
+    let (one, other) =
+        tokio::join!(payout_watch::handle(&payouts, tick("a")), payout_watch::handle(&payouts, tick("b")));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    assert_eq!(escalations(&world, &id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_exposure_shows_what_is_under_way_and_what_its_delay_costs() {
+    let world = World::new().await;
+    assert_eq!(exposure(&world, "2026-11-25T06:00:00Z").await.json["total"]["count"], 0);
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let report = exposure(&world, "2026-11-25T06:00:00Z").await;
+    let total = json!({ "count": 1, "amount": inr(150_000), "overdue_count": 1, "compensation": inr(30_000) });
+    assert_eq!((&report.json["total"], &report.json["partners"]["bfil"]), (&total, &total));
+    let item = &report.json["items"][0];
+    assert_eq!((&item["payout_id"], &item["age_days"], &item["days_late"]), (&json!(id), &json!(4), &json!(3)));
+    assert_eq!((&item["due"], report.text("/today")), (&json!("2026-11-22"), "2026-11-25"));
+    assert_eq!(learn(&world, &id, 1, &paid("AXISN52026112100")).await.status, 200);
+    assert_eq!(exposure(&world, "2026-11-25T06:00:00Z").await.json["total"]["count"], 0);
+}

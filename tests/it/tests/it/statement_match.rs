@@ -1,0 +1,420 @@
+//! `statement-match`: books what a statement's lines settle, and says of every other line why it settles nothing.
+
+use std::collections::BTreeMap;
+
+use domain::{access::DISBURSEMENT_GET, id::Sha256Hex};
+use serde_json::{Value, json};
+use testkit::{RECORDS, Reply, World};
+
+use crate::{
+    books,
+    crash_points::crash,
+    door::call,
+    statement_get,
+    steps::{
+        TODAY, bank_line, bank_row, hand_in, handed_over, match_statements, reconcile, relay, reserved, statement,
+        waiting, work_off,
+    },
+};
+
+/// Hands a statement in and matches it: what `statement-get` says, and the report.
+async fn matched(world: &World, key: &str, rows: &[String]) -> (Reply, Value) {
+    let taken = hand_in(world, &world.pennco.settlement, key, &statement(rows)).await;
+    assert_eq!(taken.status, 202, "{taken:?}");
+    assert!(match_statements(world).await.is_empty());
+    told(world, taken.text("/statement_id")).await
+}
+
+async fn told(world: &World, id: &str) -> (Reply, Value) {
+    let reply = statement_get::get(world, &world.pennco.settlement, id).await;
+    assert_eq!(reply.text("/status"), "matched", "{reply:?}");
+    let bytes = world.bucket.follow(reply.text("/result/report/url")).unwrap();
+    assert_eq!(Sha256Hex::of(&bytes).as_str(), reply.text("/result/report/sha256"));
+    (reply, serde_json::from_slice(&bytes).unwrap())
+}
+
+/// How a payment stands.
+async fn payment(world: &World, id: &str) -> Reply {
+    let admin = &world.pennco.admin;
+    call(world, &DISBURSEMENT_GET, &admin.asks(&DISBURSEMENT_GET).path("disbursement_id", id)).await
+}
+
+/// How many commits there are.
+fn commits(world: &World) -> usize {
+    world.table.items(RECORDS).iter().filter(|item| item["sk"]["S"] == "commit").count()
+}
+
+#[tokio::test]
+async fn each_line_settles_its_payment_or_says_what_is_in_the_way() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let named = handed_over(&world, pennco, "BF-D-1001", 150_000).await;
+    let unnamed = handed_over(&world, pennco, "BF-D-1002", 70_000).await;
+    let off = handed_over(&world, pennco, "BF-D-1003", 90_000).await;
+    reserved(&world, pennco, "BF-D-1004", 10_000).await;
+    let rows = [
+        bank_row("UTR0000000001", "-1500.00", "BF-D-1001"),
+        bank_row("UTR0000000002", "-700.00", ""),
+        bank_row("UTR0000000003", "-900.01", "BF-D-1003"),
+        bank_row("UTR0000000004", "-12.00", ""),
+        bank_row("UTR0000000001", "-1500.00", "BF-D-1001"),
+    ];
+    let (reply, report) = matched(&world, "k1", &rows).await;
+    let line = |n: usize| &report["lines"][n];
+    assert_eq!((&line(0)["status"], &line(0)["match"]["disbursement_ids"]), (&json!("matched"), &json!([named])));
+    assert_eq!((&line(0)["match"]["rule"], &line(0)["match"]["kind"]), (&json!("end_to_end"), &json!("one_to_one")));
+    assert_eq!(
+        (&line(1)["match"]["rule"], &line(1)["match"]["disbursement_ids"]),
+        (&json!("amount_and_date"), &json!([unnamed]))
+    );
+    assert_eq!((&line(2)["status"], &line(2)["why"]), (&json!("unmatched"), &json!("amount")));
+    assert_eq!(line(2)["edit"], json!({ "change": "amount", "from_minor": -90_001, "to_minor": -90_000 }));
+    assert_eq!((&line(2)["nearest"][0]["id"], &line(2)["nearest"][0]["failed"]), (&json!(off), &json!("amount")));
+    assert_eq!((&line(3)["why"], &line(3)["edit"]), (&json!("absent"), &Value::Null));
+    assert_eq!(line(4)["why"], "duplicate");
+    assert_eq!(report["missing_payments"][0]["id"], json!(off));
+    let result = &reply.json["result"];
+    assert_eq!(result["by_rule"], json!({ "end_to_end": 1, "amount_and_date": 1 }));
+    assert_eq!(result["by_reason"], json!({ "amount": 1, "absent": 1, "duplicate": 1 }));
+    assert_eq!((&result["settled_payments"], &result["missing_payments"]), (&json!(2), &json!(1)));
+    let debits = |of: &str| result[of][0]["debits_minor"].as_i64().unwrap_or_default();
+    let all = reply.json["totals"][0]["debits_minor"].as_i64().unwrap();
+    assert_eq!(debits("matched") + debits("unmatched") + debits("repeated"), all);
+    let settled = payment(&world, &named).await;
+    assert_eq!(
+        (settled.text("/status"), settled.text("/reconciliation/bank_reference")),
+        ("reconciled", "UTR0000000001")
+    );
+    assert_eq!(settled.text("/reconciliation/statement/statement_id"), reply.text("/statement_id"));
+    assert_eq!(payment(&world, &off).await.text("/status"), "handed_over");
+    books::balance(&world, pennco).await;
+}
+
+#[tokio::test]
+async fn the_payment_that_came_next_is_shown_with_the_reason_why_it_was_not_taken() {
+    let world = World::new().await;
+    let paid = handed_over(&world, &world.pennco, "BF-D-1001", 150_000).await;
+    let other = handed_over(&world, &world.pennco, "BF-D-1002", 150_100).await;
+    let (_, report) = matched(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", "BF-D-1001")]).await;
+    assert_eq!(report["lines"][0]["match"]["disbursement_ids"], json!([paid]));
+    let next = &report["lines"][0]["runner_up"];
+    assert_eq!(
+        (&next["id"], &next["failed"], &next["amount_off_minor"]),
+        (&json!(other), &json!("amount"), &json!(100))
+    );
+}
+
+#[tokio::test]
+async fn one_line_pays_several_and_several_pay_one_each_in_one_transaction() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let first = handed_over(&world, pennco, "BF-D-2001", 11_100).await;
+    let second = handed_over(&world, pennco, "BF-D-2002", 22_300).await;
+    let parts = handed_over(&world, pennco, "BF-D-3001", 50_000).await;
+    let rows = [
+        format!("UTR0000000001,{TODAY},-334.00,INR,BF-D-2001 BF-D-2002,"),
+        bank_row("UTR0000000002", "-200.00", "BF-D-3001"),
+        bank_row("UTR0000000003", "-300.00", "BF-D-3001"),
+    ];
+    let before = commits(&world);
+    let (reply, report) = matched(&world, "k1", &rows).await;
+    let kinds: Vec<&Value> = (0..3).map(|n| &report["lines"][n]["match"]["kind"]).collect();
+    assert_eq!(kinds, ["one_to_many", "many_to_one", "many_to_one"]);
+    assert_eq!(report["lines"][1]["match"]["lines"], json!([2, 3]));
+    assert_eq!(reply.json["result"]["settled_payments"], 3);
+    assert_eq!(commits(&world) - before, 5, "arrival, plan, two matches, report");
+    for (id, amount) in [(&first, 11_100), (&second, 22_300), (&parts, 50_000)] {
+        let settled = payment(&world, id).await;
+        assert_eq!(settled.text("/status"), "reconciled");
+        assert_eq!(settled.json["reconciliation"]["amount"]["amount_minor"], amount);
+    }
+    for reference in ["UTR000000000001", "UTR0000000003"] {
+        let spare = handed_over(&world, pennco, &format!("BF-D-{reference}"), 30_000).await;
+        let line = bank_line(reference, 30_000);
+        let again = reconcile(&world, &pennco.settlement, &spare, reference, &line).await;
+        let taken = reference == "UTR0000000003";
+        assert_eq!(again.status, if taken { 409 } else { 200 }, "{again:?}");
+    }
+}
+
+#[tokio::test]
+async fn lines_that_share_a_reference_are_each_matched_once_and_nobody_takes_the_reference_whole() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let first = handed_over(&world, pennco, "BF-D-1", 11_100).await;
+    let second = handed_over(&world, pennco, "BF-D-2", 22_300).await;
+    let third = handed_over(&world, pennco, "BF-D-3", 33_000).await;
+    let rows = [bank_row("BATCH00000001", "-111.00", "BF-D-1"), bank_row("BATCH00000001", "-223.00", "BF-D-2")];
+    let (reply, _) = matched(&world, "k1", &rows).await;
+    assert_eq!(reply.json["result"]["settled_payments"], 2, "{reply:?}");
+    for id in [&first, &second] {
+        assert_eq!(payment(&world, id).await.text("/status"), "reconciled");
+    }
+    let whole = bank_line("BATCH00000001", 33_000);
+    let refused = reconcile(&world, &pennco.settlement, &third, "k2", &whole).await;
+    assert_eq!(refused.said(), (409, "bank_line_already_matched"));
+    let again = [rows[0].clone(), rows[1].clone(), bank_row("UTR0000000009", "-330.00", "BF-D-3")];
+    let (reply, report) = matched(&world, "k3", &again).await;
+    let statuses: Vec<&Value> = (0..3).map(|n| &report["lines"][n]["status"]).collect();
+    assert_eq!(statuses, ["repeated", "repeated", "matched"]);
+    assert_eq!(report["lines"][0]["matched_before_to"], json!(first));
+    assert_eq!(reply.json["result"]["repeated"][0]["lines"], 2);
+}
+
+#[tokio::test]
+async fn what_a_command_has_settled_is_told_as_repeated_and_what_a_statement_has_settled_is_settled() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let by_hand = handed_over(&world, pennco, "BF-D-1", 11_100).await;
+    let line = bank_line("UTR0000000001", 11_100);
+    assert_eq!(reconcile(&world, &pennco.settlement, &by_hand, "k1", &line).await.status, 200);
+    let by_job = handed_over(&world, pennco, "BF-D-2", 22_300).await;
+    let rows = [bank_row("UTR0000000001", "-111.00", "BF-D-1"), bank_row("UTR0000000002", "-223.00", "BF-D-2")];
+    let (_, report) = matched(&world, "k2", &rows).await;
+    assert_eq!(
+        (&report["lines"][0]["status"], &report["lines"][0]["matched_before_to"]),
+        (&json!("repeated"), &json!(by_hand))
+    );
+    let again = reconcile(&world, &pennco.settlement, &by_job, "k3", &bank_line("UTR0000000002", 22_300)).await;
+    assert_eq!(again.status, 200, "the same line on the same payment changes nothing: {again:?}");
+    let other = reconcile(&world, &pennco.settlement, &by_job, "k4", &bank_line("UTR0000000003", 22_300)).await;
+    assert_eq!(other.said(), (409, "illegal_transition"));
+}
+
+#[tokio::test]
+async fn a_payment_that_was_settled_since_the_plan_leaves_its_line_unmatched() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let id = handed_over(&world, pennco, "BF-D-1", 11_100).await;
+    let kept = handed_over(&world, pennco, "BF-D-2", 22_300).await;
+    let rows = [bank_row("UTR0000000001", "-111.00", "BF-D-1"), bank_row("UTR0000000002", "-223.00", "BF-D-2")];
+    let taken = hand_in(&world, &pennco.settlement, "k1", &statement(&rows)).await;
+    relay(&world).await;
+    let writer = world.statement_writer();
+    let messages = waiting(&world, "statement.fifo");
+    let mut planned = false;
+    // The job dies at its first call behind the plan.
+    for n in 1..100 {
+        crash(&world, n, false);
+        let failed = work_off("statement.fifo", &messages, async |m| statement_match::handle(&writer, m).await).await;
+        world.table.recover();
+        let now = statement_get::get(&world, &pennco.settlement, taken.text("/statement_id")).await;
+        planned = now.text("/status") == "matching";
+        if planned || failed.is_empty() {
+            break;
+        }
+    }
+    assert!(planned);
+    let line = bank_line("UTR0000000077", 11_100);
+    assert_eq!(reconcile(&world, &pennco.settlement, &id, "k2", &line).await.status, 200);
+    assert!(match_statements(&world).await.is_empty());
+    let (reply, report) = told(&world, taken.text("/statement_id")).await;
+    assert_eq!((&report["lines"][0]["status"], &report["lines"][0]["why"]), (&json!("unmatched"), &json!("taken")));
+    assert_eq!(reply.json["result"]["settled_payments"], 1);
+    assert_eq!(payment(&world, &kept).await.text("/status"), "reconciled");
+}
+
+/// Some payments and a statement of them with a bit of everything; its id.
+async fn prepared(world: &World) -> String {
+    for (reference, amount) in [("BF-D-1", 11_100), ("BF-D-2", 22_300), ("BF-D-3", 33_000), ("BF-D-4", 44_000)] {
+        handed_over(world, &world.pennco, reference, amount).await;
+    }
+    let rows = [
+        format!("UTR0000000001,{TODAY},-334.00,INR,BF-D-1 BF-D-2,"),
+        bank_row("UTR0000000002", "-330.00", "BF-D-3"),
+        bank_row("UTR0000000003", "-440.01", "BF-D-4"),
+        bank_row("UTR0000000004", "9.00", ""),
+    ];
+    let taken = hand_in(world, &world.pennco.settlement, "k1", &statement(&rows)).await;
+    relay(world).await;
+    taken.text("/statement_id").to_owned()
+}
+
+#[tokio::test]
+async fn matching_again_changes_nothing() {
+    let world = World::new().await;
+    let id = prepared(&world).await;
+    assert!(match_statements(&world).await.is_empty());
+    let (first, _) = told(&world, &id).await;
+    let (items, keys) = (world.table.items(RECORDS), world.bucket.keys());
+    let calls = world.bucket.calls();
+    for _ in 0..3 {
+        let writer = world.statement_writer();
+        let messages = waiting(&world, "statement.fifo");
+        let failed = work_off("statement.fifo", &messages, async |m| statement_match::handle(&writer, m).await).await;
+        assert!(failed.is_empty());
+    }
+    assert_eq!((world.table.items(RECORDS), world.bucket.keys()), (items, keys));
+    assert_eq!(world.bucket.calls(), calls, "no file is read or written");
+    assert_eq!(told(&world, &id).await.0.json["result"]["report"]["sha256"], first.json["result"]["report"]["sha256"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_dies_at_any_call_goes_on_with_the_same_plan_and_ends_with_the_same_report() {
+    let clean = World::new().await;
+    let id = prepared(&clean).await;
+    assert!(match_statements(&clean).await.is_empty());
+    let held = |world: &World| (world.table.items(RECORDS).len(), commits(world), world.bucket.keys().len());
+    let (whole, (_, wanted)) = (held(&clean), told(&clean, &id).await);
+    let outcome = |report: &Value| -> Vec<(Value, Value, Value)> {
+        let lines = report["lines"].as_array().unwrap();
+        lines.iter().map(|line| (line["status"].clone(), line["why"].clone(), line["edit"].clone())).collect()
+    };
+    let mut points = 0;
+    for after in [false, true] {
+        for n in 1.. {
+            let world = World::new().await;
+            let id = prepared(&world).await;
+            let writer = world.statement_writer();
+            let messages = waiting(&world, "statement.fifo");
+            let run = async |m| statement_match::handle(&writer, m).await;
+            crash(&world, n, after);
+            let failed = work_off("statement.fifo", &messages, run).await;
+            let crashed = world.table.has_crashed();
+            world.table.recover();
+            if !crashed {
+                break;
+            }
+            assert_eq!(failed, ["m-0"], "crash point {n}");
+            assert!(work_off("statement.fifo", &messages, run).await.is_empty(), "crash point {n}");
+            relay(&world).await;
+            assert_eq!(held(&world), whole, "crash point {n}, after: {after}");
+            assert_eq!(outcome(&told(&world, &id).await.1), outcome(&wanted), "crash point {n}");
+            books::balance(&world, &world.pennco).await;
+            points += 1;
+        }
+    }
+    assert!(points >= 20, "{points}");
+    println!("statement-match: {points} crash points, 0 violations");
+}
+
+/// What was planted in a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Plant {
+    Sound,
+    SoundByNarrative,
+    OffByOnePaisa,
+    Transposed,
+    LateDate,
+    WrongDirection,
+    Duplicate,
+    Extra,
+    Missing,
+    Merged,
+    Split,
+    EquallyGood,
+    Repeated,
+}
+
+#[tokio::test]
+async fn faults_of_every_kind_among_many_lines_are_each_found_once_and_told_rightly() {
+    const FAULTS: [Plant; 11] = [
+        Plant::OffByOnePaisa,
+        Plant::Transposed,
+        Plant::LateDate,
+        Plant::WrongDirection,
+        Plant::Duplicate,
+        Plant::Extra,
+        Plant::Missing,
+        Plant::Merged,
+        Plant::Split,
+        Plant::EquallyGood,
+        Plant::Repeated,
+    ];
+    const EACH: usize = 3;
+    // Nobody is asked more than a hundred times in ten seconds, and these all come at one moment.
+    const SOUND: usize = 55;
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let mut plants: Vec<Plant> = FAULTS.iter().flat_map(|plant| [*plant; EACH]).collect();
+    plants.extend((0..SOUND).map(|n| if n % 3 == 0 { Plant::SoundByNarrative } else { Plant::Sound }));
+    // Spread over the file: 97 shares no factor with their number.
+    let spread: Vec<Plant> = (0..plants.len()).map(|n| plants[n * 97 % plants.len()]).collect();
+    let mut rows: Vec<String> = vec![];
+    let mut wanted: Vec<(Plant, &str, &str)> = vec![];
+    for (n, plant) in spread.iter().enumerate() {
+        let (reference, amount) = (format!("BF-D-{n:05}"), 2_012 + i64::try_from(n).unwrap() * 110);
+        let rupees = |minor: i64| format!("-{}.{:02}", minor / 100, minor % 100);
+        let utr = format!("UTR{n:010}");
+        if *plant == Plant::Extra {
+            rows.push(bank_row(&utr, "777.77", ""));
+            wanted.push((*plant, "unmatched", "absent"));
+            continue;
+        }
+        let paid = handed_over(&world, pennco, &reference, amount).await;
+        let row = bank_row(&utr, &rupees(amount), &reference);
+        match plant {
+            Plant::Sound => rows.push(row),
+            Plant::SoundByNarrative => rows.push(format!("{utr},{TODAY},{},INR,paid {reference},", rupees(amount))),
+            Plant::OffByOnePaisa => rows.push(bank_row(&utr, &rupees(amount + 1), &reference)),
+            // The last digit is a 2 in all amounts, so the last two can change places.
+            Plant::Transposed => {
+                let (tens, units) = (amount / 10 % 10, amount % 10);
+                let swapped = amount - tens * 10 - units + units * 10 + tens;
+                rows.push(bank_row(&utr, &rupees(if tens == units { amount + 1 } else { swapped }), &reference));
+            }
+            Plant::LateDate => rows.push(row.replace(TODAY, "2026-11-25")),
+            Plant::WrongDirection => rows.push(row.replace(",-", ",")),
+            Plant::Duplicate => rows.extend([row.clone(), row]),
+            Plant::Missing | Plant::Extra => {}
+            Plant::Merged => {
+                let other = format!("BF-E-{n:05}");
+                handed_over(&world, pennco, &other, 1_003).await;
+                rows.push(format!("{utr},{TODAY},{},INR,{reference} {other},", rupees(amount + 1_003)));
+            }
+            Plant::Split => rows.extend([
+                bank_row(&utr, &rupees(1_001), &reference),
+                bank_row(&format!("UTS{n:010}"), &rupees(amount - 1_001), &reference),
+            ]),
+            Plant::EquallyGood => {
+                handed_over(&world, pennco, &format!("BF-E-{n:05}"), amount).await;
+                rows.push(bank_row(&utr, &rupees(amount), ""));
+            }
+            Plant::Repeated => {
+                let line = bank_line(&utr, amount);
+                let key = format!("by-hand-{n}");
+                assert_eq!(reconcile(&world, &pennco.settlement, &paid, &key, &line).await.status, 200);
+                rows.push(row);
+            }
+        }
+        let lines: &[(&str, &str)] = match plant {
+            Plant::Sound | Plant::SoundByNarrative | Plant::Merged => &[("matched", "")],
+            Plant::OffByOnePaisa | Plant::Transposed => &[("unmatched", "amount")],
+            Plant::LateDate => &[("unmatched", "date")],
+            Plant::WrongDirection => &[("unmatched", "direction")],
+            Plant::Duplicate => &[("matched", ""), ("unmatched", "duplicate")],
+            Plant::Extra => &[("unmatched", "absent")],
+            Plant::Missing => &[],
+            Plant::Split => &[("matched", ""), ("matched", "")],
+            Plant::EquallyGood => &[("unmatched", "ambiguous")],
+            Plant::Repeated => &[("repeated", "")],
+        };
+        wanted.extend(lines.iter().map(|(status, why)| (*plant, *status, *why)));
+    }
+    let (reply, report) = matched(&world, "k1", &rows).await;
+    let lines = report["lines"].as_array().unwrap();
+    assert_eq!(lines.len(), wanted.len());
+    let mut found: BTreeMap<Plant, usize> = BTreeMap::new();
+    for (line, (plant, status, why)) in lines.iter().zip(&wanted) {
+        let said = (line["status"].as_str().unwrap_or_default(), line["why"].as_str().unwrap_or_default());
+        assert_eq!(said, (*status, *why), "{plant:?}: {line}");
+        let names_its_own = || line["nearest"][0]["id"].as_str().is_some_and(|id| id.starts_with("dsb_"));
+        match plant {
+            Plant::OffByOnePaisa | Plant::Transposed | Plant::LateDate | Plant::WrongDirection => {
+                assert!(!line["edit"].is_null() && names_its_own(), "{plant:?}: {line}");
+            }
+            Plant::Merged => assert_eq!(line["match"]["disbursement_ids"].as_array().unwrap().len(), 2),
+            Plant::Split => assert_eq!(line["match"]["lines"].as_array().unwrap().len(), 2),
+            _ => {}
+        }
+        *found.entry(*plant).or_default() += 1;
+    }
+    let missing = report["missing_payments"].as_array().unwrap();
+    let absent = missing.iter().filter(|payment| payment["why"] == "absent").count();
+    assert_eq!(absent, EACH, "{missing:?}");
+    // Four kinds miss their one payment, the equally good ones two.
+    assert_eq!(missing.len(), EACH * (1 + 4 + 2));
+    assert_eq!(reply.json["result"]["settled_payments"], json!(SOUND + EACH * (1 + 2 + 1)));
+    books::balance(&world, pennco).await;
+    println!("{} lines, {} faults planted, each found once, 0 false: {found:?}", lines.len(), FAULTS.len() * EACH);
+}
