@@ -88,11 +88,9 @@ impl NewStatement {
                 Failed::invalid(flaw("statement_encoding", format!("no base64 from offset {}", error.position)))
             })?,
         };
-        let read = statement::read(self.format, &bytes).map_err(|failed| match failed {
-            Failed::Invalid(flaws) => {
-                Failed::Invalid(flaws.into_iter().map(|flaw| Flaw { pointer: "/content".to_owned(), ..flaw }).collect())
-            }
-            other => other,
+        let read = statement::read(self.format, &bytes).map_err(|failed| {
+            let Failed::Invalid(flaws) = failed else { return failed };
+            Failed::Invalid(flaws.into_iter().map(|flaw| Flaw { pointer: "/content".to_owned(), ..flaw }).collect())
         })?;
         // What a reader puts in the place of bytes that it cannot decode: the letters are lost.
         if let Some((before, _)) = self.content.split_once('\u{FFFD}') {

@@ -405,7 +405,13 @@ async fn faults_of_every_kind_among_many_lines_are_each_found_once_and_told_righ
             }
             Plant::Merged => assert_eq!(line["match"]["disbursement_ids"].as_array().unwrap().len(), 2),
             Plant::Split => assert_eq!(line["match"]["lines"].as_array().unwrap().len(), 2),
-            _ => {}
+            Plant::Sound
+            | Plant::SoundByNarrative
+            | Plant::Duplicate
+            | Plant::Extra
+            | Plant::Missing
+            | Plant::EquallyGood
+            | Plant::Repeated => {}
         }
         *found.entry(*plant).or_default() += 1;
     }
