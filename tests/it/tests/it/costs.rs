@@ -211,13 +211,13 @@ async fn every_route_is_measured() {
     let request = bfil.asks(&SETTLEMENT_GET).path("settlement_id", &settlement);
     rows.push(("`settlement-get`".to_owned(), measured(&world, &SETTLEMENT_GET, &request).await));
     let moved = transfer("budget", "budget.sms", "vault.pennco", 500);
-    let moved = move_money(&world, &pennco.settlement, "t3", &moved).await;
+    let moved = move_money(&world, &pennco.admin, "t3", &moved).await;
     let close = command(&pennco.admin, &ACCOUNT_CLOSE, "t4", &json!({})).path("account_id", "budget.sms");
     rows.push(("`account-close`".to_owned(), measured(&world, &ACCOUNT_CLOSE, &close).await));
-    let first = move_money(&world, &pennco.settlement, "t5", &transfer("deposit", &hand, "vault.pennco", 7)).await;
+    let first = move_money(&world, &pennco.admin, "t5", &transfer("deposit", &hand, "vault.pennco", 7)).await;
     let read = desk.asks(&TRANSFER_GET).path("transfer_id", moved.text("/transfer_id"));
     rows.push(("`transfer-get`".to_owned(), measured(&world, &TRANSFER_GET, &read).await));
-    let back = reversal(&pennco.settlement, first.text("/transfer_id"), "t6");
+    let back = reversal(&pennco.admin, first.text("/transfer_id"), "t6");
     rows.push(("`transfer-reverse`, two accounts".to_owned(), measured(&world, &TRANSFER_REVERSE, &back).await));
     seen.extend(["account-close", "transfer-get", "transfer-reverse"]);
     let request = desk.asks(&DAY_CLOSE_GET).path("business_day", TODAY);

@@ -13,13 +13,13 @@ use crate::{
     door::call,
     logins::{Phone, phone_login, program},
     steps::{
-        TODAY, assigned, bank_line, bank_row, close_day, collection, command, confirmed, handed_over, inr, instruction,
-        plan, point, statement, transfer_of, waiting_for_approval,
+        TODAY, assigned, bank_line, bank_row, close_day, collection, command, confirmed, hand_in, handed_over, inr,
+        instruction, plan, point, statement, transfer_of, waiting_for_approval,
     },
 };
 
 /// Ids of the right form of things that are not there.
-const NOTHING_THERE: [(&str, &str); 12] = [
+const NOTHING_THERE: [(&str, &str); 13] = [
     ("agent_id", "agt_01kagwtb0084nrm0ppw3zy9t20"),
     ("approval_id", "apr_01kagwtb0084nrm0ppw3zy9t20"),
     ("business_day", "2020-01-01"),
@@ -30,6 +30,7 @@ const NOTHING_THERE: [(&str, &str); 12] = [
     ("export_id", "exp_01kagwtb0084nrm0ppw3zy9t20"),
     ("payout_id", "pay_01kagwtb0084nrm0ppw3zy9t20"),
     ("settlement_id", "stl_01kagwtb0084nrm0ppw3zy9t20"),
+    ("statement_id", "stm_01kagwtb0084nrm0ppw3zy9t20"),
     ("transfer_id", "trf_01kagwtb0084nrm0ppw3zy9t20"),
     ("user_id", "usr_01kagwtb0084nrm0ppw3zy9t20"),
 ];
@@ -212,6 +213,9 @@ async fn a_path_that_is_no_id_leads_nowhere() {
         let long = "x".repeat(5000);
         let upper = nothing_there(route).to_uppercase();
         for bad in ["x", "null", "..", "a#b", "%00", "agt_", of_another_kind, &long, &upper, "नमस्ते"] {
+            if bad == nothing_there(route) {
+                continue; // a date has no letters to be in capitals
+            }
             let mut request = with_conditions(route, person.asks(route).path(name, bad));
             if let Some(body) = body(route) {
                 request = request.json(&body);
@@ -247,6 +251,8 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
     let hand = format!("agent_cash.{}", vishi.agents[0].subject());
     let transfer = transfer_of(&world, vishi).await;
     let approval = waiting_for_approval(&world, &vishi.partners[0], "BF-D-2", 10_000_000).await;
+    let rows = statement(&[bank_row("HDFCN52026112199", "-1500.00", "BF-D-9")]);
+    let statement = hand_in(&world, &vishi.settlement, "statement", &rows).await;
     let phone = phone_login(&world, vishi, &Phone::new(1)).await;
     let (program, _) = program(&world, vishi, &["settlement:read"]).await;
     let payout = crate::payout_get::instructed(&world, vishi, 200_000).await;
@@ -264,6 +270,7 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
             "transfer_id" => transfer.clone(),
             "payout_id" => payout.clone(),
             "settlement_id" => closed.text("/items/0/settlement_id").to_owned(),
+            "statement_id" => statement.text("/statement_id").to_owned(),
             "user_id" => vishi.desk.subject().to_owned(),
             other => panic!("no thing of the name {other}"),
         }
