@@ -181,6 +181,10 @@ routes! {
     PAYOUT_LIST = "payout-list", "GET" "/api/v1/payouts", List, [Settlement Operator, Partner Own, Admin Operator];
     PAYOUT_UPDATE = "payout-update", "PATCH" "/api/v1/payouts/{payout_id}", Edit, [Settlement Operator];
     PROOF_GET = "proof-get", "GET" "/api/v1/proof", Query, [Staff Operator, Settlement Operator, Admin Operator];
+    RESERVATION_CREATE = "reservation-create", "POST" "/api/v1/reservations", Command, [Settlement Operator, Admin Operator];
+    RESERVATION_GET = "reservation-get", "GET" "/api/v1/reservations/{reservation_id}", Query, [Staff Operator, Settlement Operator, Admin Operator];
+    RESERVATION_SETTLE = "reservation-settle", "POST" "/api/v1/reservations/{reservation_id}/settle", Command, [Settlement Operator, Admin Operator];
+    RESERVATION_VOID = "reservation-void", "POST" "/api/v1/reservations/{reservation_id}/void", Command, [Settlement Operator, Admin Operator];
     SESSION_CREATE = "session-create", "POST" "/api/v1/auth/session", Public, [];
     SESSION_DELETE = "session-delete", "DELETE" "/api/v1/auth/session", NaturalCommand, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];
     SESSION_GET = "session-get", "GET" "/api/v1/auth/session", Query, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];

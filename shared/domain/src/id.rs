@@ -178,6 +178,11 @@ id_type!(
     "ses"
 );
 id_type!(
+    /// Money of an account that is held for something until it is spent or let go.
+    ReservationId,
+    "rsv"
+);
+id_type!(
     /// What is owed between operator and partner for one business day.
     SettlementId,
     "stl"

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize, de};
 use utoipa::ToSchema;
 
 use crate::{
-    AgentId, Currency, DeliveryId, Money, OperatorName, PartnerName, PurposeName, Refusal, Timestamp, TransferId,
+    AgentId, Currency, DeliveryId, Money, OperatorName, PartnerName, PurposeName, Refusal, ReservationId, Timestamp,
+    TransferId,
     access::{Belongings, Owned},
     id::NotAnId,
 };
@@ -263,6 +264,9 @@ pub struct Subject {
     /// The partner's own reference.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reference: Option<String>,
+    /// The reservation that it was settled from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reservation_id: Option<ReservationId>,
     /// The transfer that this one takes back.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reverses: Option<Reversed>,
@@ -341,6 +345,12 @@ impl Transfer {
     #[must_use]
     pub fn effective(self, at: Timestamp) -> Self {
         Self { effective_at: Some(at), ..self }
+    }
+
+    /// The transfer, about something.
+    #[must_use]
+    pub fn about(self, subject: Subject) -> Self {
+        Self { subject, ..self }
     }
 
     /// The transfer, with the words of whoever wanted it.

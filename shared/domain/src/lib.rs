@@ -28,6 +28,7 @@ pub mod problem;
 pub mod proof;
 pub mod reconciliation;
 pub mod refusal;
+pub mod reservation;
 pub mod secret;
 pub mod session;
 pub mod settlement;
@@ -46,8 +47,8 @@ pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
     AgentId, ApprovalId, BatchId, ChallengeId, ClientId, CommitId, DeliveryId, DeviceId, DisbursementId, EventId,
-    ExportId, OperatorName, PartnerName, PayoutId, PurposeName, RegionName, SessionId, SettlementId, StatementId,
-    TransferId, UserId,
+    ExportId, OperatorName, PartnerName, PayoutId, PurposeName, RegionName, ReservationId, SessionId, SettlementId,
+    StatementId, TransferId, UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

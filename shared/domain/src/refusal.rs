@@ -136,6 +136,20 @@ pub enum Refusal {
         /// Which.
         account_id: String,
     },
+    /// The time to settle a reservation has passed.
+    #[error("the reservation was good until {expires_at}")]
+    ReservationExpired {
+        /// Until when it was.
+        expires_at: String,
+    },
+    /// A reservation settles at most what it holds.
+    #[error("at most {reserved_minor} {currency} minor units are reserved")]
+    AmountExceedsReserved {
+        /// What is reserved, in minor units.
+        reserved_minor: i64,
+        /// Its currency.
+        currency: String,
+    },
     /// There is nothing to pay out.
     #[error("the operator owes nothing for this settlement, or it is not settled yet")]
     NothingOwed,
@@ -277,6 +291,8 @@ impl Refusal {
             Self::AccountClosed { .. } => "account_closed",
             Self::AccountNotEmpty { .. } => "account_not_empty",
             Self::AccountNotClosable { .. } => "account_not_closable",
+            Self::ReservationExpired { .. } => "reservation_expired",
+            Self::AmountExceedsReserved { .. } => "amount_exceeds_reserved",
             Self::BankLineAlreadyMatched { .. } => "bank_line_already_matched",
             Self::BusinessDayClosed { .. } => "business_day_closed",
             Self::BusinessDayOpen { .. } => "business_day_open",
@@ -321,6 +337,7 @@ impl Refusal {
             | Self::AccountClosed { .. }
             | Self::AccountNotEmpty { .. }
             | Self::AccountNotClosable { .. }
+            | Self::ReservationExpired { .. }
             | Self::BankLineAlreadyMatched { .. }
             | Self::BusinessDayClosed { .. }
             | Self::BusinessDayOpen { .. }
@@ -339,6 +356,7 @@ impl Refusal {
             | Self::TotpMismatch
             | Self::AmountDiffers { .. }
             | Self::AmountExceedsDue { .. }
+            | Self::AmountExceedsReserved { .. }
             | Self::AgentNotInRegion { .. } => 422,
         }
     }

@@ -7,8 +7,8 @@ use domain::{Failed, Timestamp, secret::Pepper};
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, DayCloseWriter, DayCloses, Deliveries,
     Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Payouts, Proofs, QueueUrls,
-    Queues, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames,
-    Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
+    Queues, Reservations, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table,
+    TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -131,6 +131,12 @@ impl Env {
     #[must_use]
     pub fn accounts(&self) -> Accounts {
         Accounts::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Reservations.
+    #[must_use]
+    pub fn reservations(&self) -> Reservations {
+        Reservations::new(self.table.clone())
     }
 
     /// Transfers by hand.

@@ -10,6 +10,7 @@ use domain::{
     event::Report,
     ledger::Transfer,
     problem::Problem,
+    reservation::Reservation,
 };
 use serde::Serialize;
 
@@ -174,6 +175,30 @@ impl Table {
                 writes.push(self.remember(&command.operator, &posting.account, at)?);
             }
             writes.push(self.post(&command.operator, &posting.account, transfer.transfer_id(), posting.amount)?);
+        }
+        Ok(writes)
+    }
+
+    /// A transfer out of what a reservation held: what it spends is not taken from what is available.
+    pub(crate) fn book_held(
+        &self,
+        command: &Command,
+        transfer: &Transfer,
+        reservation: &Reservation,
+    ) -> Result<Vec<Write>, Failed> {
+        let (operator, account) = (&command.operator, &reservation.account);
+        let mut writes = self.posted(command, transfer, command.at)?;
+        for posting in transfer.postings() {
+            if posting.account == *account {
+                let spent = posting.amount.negated().map_err(Failed::fault)?;
+                let id = &reservation.reservation_id;
+                writes.extend(self.let_go(operator, account, id, reservation.amount, spent)?);
+                continue;
+            }
+            if posting.account.is_named() {
+                writes.push(self.remember(operator, &posting.account, command.at)?);
+            }
+            writes.push(self.post(operator, &posting.account, transfer.transfer_id(), posting.amount)?);
         }
         Ok(writes)
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AgentId, Failed, OperatorName, Timestamp,
-    ledger::{Account, Entry},
+    ledger::{Account, Entry, Limits},
     operator::Operator,
     proof::{Balance, Check, Proof},
     settlement::{Calendar, Settlement},
@@ -80,6 +80,15 @@ impl Proofs {
                     check.entry(&item.read::<Entry>()?);
                 }
             }
+            if account.limits() != Limits::None {
+                let mut pages = self.table.pages(Query::of(&self.table.names.records, keys::holds(name, &account)));
+                while let Some(holds) = pages.next().await? {
+                    for hold in holds {
+                        let held = hold.number("amount_minor");
+                        check.reservation(held.ok_or_else(|| Failed::fault("a hold of no amount"))?);
+                    }
+                }
+            }
             let after = self.balance(name, &account, cap_minor).await?;
             check.account(&account, before, after);
         }
@@ -126,7 +135,10 @@ impl Proofs {
             balance_minor = minor.ok_or_else(|| Failed::fault("a balance that is no number, or beyond counting"))?;
         }
         let headroom_minor = shards.first().and_then(|shard| shard.number("headroom_minor"));
-        Ok(Balance { balance_minor, headroom_minor, cap_minor })
+        let available_minor = shards.first().and_then(|shard| shard.number("available_minor"));
+        let counted = shards.iter().filter_map(|shard| u64::try_from(shard.number("moves")?).ok());
+        let moves = counted.fold(0, u64::saturating_add);
+        Ok(Balance { balance_minor, headroom_minor, cap_minor, available_minor, moves })
     }
 
     /// Looks at the settlements of the last weeks.

@@ -1,7 +1,7 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
 //! Conditions have names: `create` (must not exist), `share` (nobody has it alone), `replace` (must not have moved), `append` (log only),
-//! `post` (a balance within its limits), `unchanged` (read, and still so), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
+//! `post` (a balance within its limits), `unchanged` (read, and still so), `hold` and `let_go` (what a reservation takes of an account), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::update_item::UpdateItemError,
     types::{
-        AttributeValue, ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-        Update,
+        AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+        TransactWriteItem, Update,
     },
 };
 use domain::{
-    Command, Failed, Money, OperatorName, Refusal, Timestamp, TransferId,
+    Command, Failed, Money, OperatorName, Refusal, ReservationId, Timestamp, TransferId,
     ledger::{Account, Limits},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -471,7 +471,8 @@ impl Table {
             .table_name(&self.names.records)
             .key("pk", AttributeValue::S(key.pk))
             .key("sk", AttributeValue::S(key.sk))
-            .update_expression(format!("ADD {added} SET currency = if_not_exists(currency, :currency)"))
+            .update_expression(format!("ADD {added}, moves :one SET currency = if_not_exists(currency, :currency)"))
+            .expression_attribute_values(":one", number(1))
             .set_condition_expression(Some(condition).filter(|condition| !condition.is_empty()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .expression_attribute_values(":amount", number(amount.amount_minor))
@@ -486,6 +487,83 @@ impl Table {
         let closed = Refusal::AccountClosed { account_id: account.to_string() };
         let lost = Lost::Limited { otherwise: refusal.unwrap_or_else(|| closed.clone()), closed };
         Ok(Write::new(TransactWriteItem::builder().update(update).build(), lost))
+    }
+
+    /// An amount of a balance that is held from now on: it must be available. The place of the hold must be free.
+    pub(crate) fn hold(
+        &self,
+        operator: &OperatorName,
+        account: &Account,
+        reservation: &ReservationId,
+        amount: Money,
+    ) -> Result<[Write; 2], Failed> {
+        let opposite = amount.negated().map_err(Failed::fault)?;
+        let key = keys::balance(operator, account, 0);
+        let number = |minor: i64| AttributeValue::N(minor.to_string());
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("ADD available_minor :opposite, moves :one")
+            .condition_expression("available_minor >= :amount AND attribute_not_exists(closed_at)")
+            .expression_attribute_values(":amount", number(amount.amount_minor))
+            .expression_attribute_values(":opposite", number(opposite.amount_minor))
+            .expression_attribute_values(":one", number(1))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failed::fault)?;
+        let closed = Refusal::AccountClosed { account_id: account.to_string() };
+        let lost = Lost::Limited { closed, otherwise: account.insufficient() };
+        let hold = Item::at(&keys::hold(operator, account, reservation));
+        let hold = self.create(hold.with_number("amount_minor", amount.amount_minor), Lost::Moved)?;
+        Ok([Write::new(TransactWriteItem::builder().update(update).build(), lost), hold])
+    }
+
+    /// What was held of a balance, held no more: so much of it is spent, the rest is available again. Both numbers were
+    /// guarded when it was held; here the hold must be there, which it is once.
+    pub(crate) fn let_go(
+        &self,
+        operator: &OperatorName,
+        account: &Account,
+        reservation: &ReservationId,
+        held: Money,
+        spent: Money,
+    ) -> Result<[Write; 2], Failed> {
+        let number = |minor: i64| AttributeValue::N(minor.to_string());
+        let rest = held.amount_minor.checked_sub(spent.amount_minor).filter(|rest| *rest >= 0);
+        let rest = rest.ok_or_else(|| Failed::fault("more is spent than was held"))?;
+        let opposite = spent.negated().map_err(Failed::fault)?;
+        let key = keys::balance(operator, account, 0);
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .condition_expression("balance_minor >= :spent")
+            .expression_attribute_values(":rest", number(rest))
+            .expression_attribute_values(":spent", number(spent.amount_minor))
+            .expression_attribute_values(":opposite", number(opposite.amount_minor))
+            .expression_attribute_values(":one", number(1));
+        let update = if account.is_capped() {
+            update.update_expression(
+                "ADD balance_minor :opposite, available_minor :rest, headroom_minor :spent, moves :one",
+            )
+        } else {
+            update.update_expression("ADD balance_minor :opposite, available_minor :rest, moves :one")
+        };
+        let update = update.build().map_err(Failed::fault)?;
+        let place = keys::hold(operator, account, reservation);
+        let delete = Delete::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(place.pk))
+            .key("sk", AttributeValue::S(place.sk))
+            .condition_expression("attribute_exists(pk)")
+            .build()
+            .map_err(Failed::fault)?;
+        let gone = TransactWriteItem::builder().delete(delete).build();
+        Ok([
+            Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved),
+            Write::new(gone, Lost::Moved),
+        ])
     }
 
     /// An item, if it is there. Consistent: what was committed before is seen.

@@ -33,8 +33,8 @@ use serde_json::Value;
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, DayCloseWriter, DayCloses,
     Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Payouts,
-    Proofs, PublicKey, QueueUrls, Queues, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter,
-    Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
+    Proofs, PublicKey, QueueUrls, Queues, Reservations, SecondFactors, Sessions, SettlementWriter, Settlements,
+    StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -294,6 +294,12 @@ impl World {
     #[must_use]
     pub fn tracks(&self) -> Tracks {
         Tracks::new(self.tables())
+    }
+
+    /// Reservations.
+    #[must_use]
+    pub fn reservations(&self) -> Reservations {
+        Reservations::new(self.tables())
     }
 
     /// Transfers by hand.

@@ -87,6 +87,10 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::PAYOUT_LIST, 200, payout_list::handle)?;
     document.route(&access::PAYOUT_UPDATE, 200, payout_update::handle)?;
     document.route(&access::PROOF_GET, 200, proof_get::handle)?;
+    document.route(&access::RESERVATION_CREATE, 201, reservation_create::handle)?;
+    document.route(&access::RESERVATION_GET, 200, reservation_get::handle)?;
+    document.route(&access::RESERVATION_SETTLE, 200, reservation_settle::handle)?;
+    document.route(&access::RESERVATION_VOID, 200, reservation_void::handle)?;
     document.open_route(&access::SESSION_CREATE, 201, session_create::handle)?;
     document.route(&access::SESSION_DELETE, 200, session_delete::handle)?;
     document.route(&access::SESSION_GET, 200, session_get::handle)?;
