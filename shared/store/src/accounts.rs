@@ -32,6 +32,9 @@ pub struct Statement {
     pub kind: String,
     /// The sum of all entries, folded over all shards.
     pub balance: Money,
+    /// What of the balance is not reserved now, of an account whose balance is never below zero.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub available: Option<Money>,
     /// When it was closed, if it was: nothing is posted to it any more.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub closed_at: Option<Timestamp>,
@@ -121,6 +124,10 @@ impl Accounts {
             kind: account.kind().to_owned(),
             closed_at: closed_at(&shards),
             balance: Money::new(balance_minor, known.currency),
+            available: shards
+                .first()
+                .and_then(|shard| shard.number("available_minor"))
+                .map(|available_minor| Money::new(available_minor, known.currency)),
             as_of: None,
             known_at: None,
             items: page.items,
@@ -178,6 +185,7 @@ impl Accounts {
             kind: account.kind().to_owned(),
             closed_at: closed_at(&shards),
             balance,
+            available: None,
             as_of: asked.as_of,
             known_at: asked.known_at,
             items,

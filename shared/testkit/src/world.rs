@@ -222,8 +222,7 @@ impl World {
         B: DeserializeOwned + Serialize + Validate<Context = ()> + Clone,
         Q: DeserializeOwned + Clone,
     {
-        // On the heap: each handler's future is large, and a test that can call every route has room for all of them.
-        Reply::of(Box::pin(http::answer(route, &self.authorizer, &handle, capability, request.request())).await)
+        Reply::of(http::answer(route, &self.authorizer, &handle, capability, request.request()).await)
     }
 
     /// Sends a request to a handler that is open to all.
@@ -239,7 +238,7 @@ impl World {
         Fut: Future<Output = Result<Answer<T>, Failed>>,
         B: DeserializeOwned + Validate<Context = ()> + Clone,
     {
-        Reply::of(Box::pin(http::answer_open(route, &self.authorizer, &handle, capability, request.request())).await)
+        Reply::of(http::answer_open(route, &self.authorizer, &handle, capability, request.request()).await)
     }
 
     /// The tables, as a store is made of them.

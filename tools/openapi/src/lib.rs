@@ -127,6 +127,7 @@ impl Document {
         T: ToSchema,
     {
         let query = serde_json::to_value(Q::schema())?;
+        self.keep_referred::<Q>()?;
         self.operation::<B, T>(route, status, &query)
     }
 
@@ -182,13 +183,19 @@ impl Document {
 
     /// Keeps a schema and all it refers to, and gives the reference to it.
     fn schema<T: ToSchema>(&mut self) -> Result<Value, serde_json::Error> {
+        self.keep_referred::<T>()?;
+        self.schemas.insert(T::name().into_owned(), serde_json::to_value(T::schema())?);
+        Ok(json!({"$ref": format!("#/components/schemas/{}", T::name())}))
+    }
+
+    /// Keeps the schemas that a schema refers to.
+    fn keep_referred<T: ToSchema>(&mut self) -> Result<(), serde_json::Error> {
         let mut nested = Vec::new();
         T::schemas(&mut nested);
-        nested.push((T::name().into_owned(), T::schema()));
         for (name, schema) in nested {
             self.schemas.insert(name, serde_json::to_value(schema)?);
         }
-        Ok(json!({"$ref": format!("#/components/schemas/{}", T::name())}))
+        Ok(())
     }
 
     fn finished(self) -> Value {

@@ -7,10 +7,10 @@ use domain::access::{
     DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE,
     DISBURSEMENT_CANCEL, DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET,
     EXPOSURE_GET, JWKS_GET, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PAYOUT_CREATE, PAYOUT_GET,
-    PAYOUT_LIST, PAYOUT_UPDATE, PROOF_GET, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET,
-    SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE,
-    TOTP_CONFIRM, TOTP_ENROL, TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST,
-    USER_UPDATE,
+    PAYOUT_LIST, PAYOUT_UPDATE, PROOF_GET, RESERVATION_CREATE, RESERVATION_GET, RESERVATION_SETTLE, RESERVATION_VOID,
+    ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST,
+    STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL, TRANSFER_CREATE,
+    TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -214,6 +214,20 @@ async fn every_route_is_measured() {
     let moved = move_money(&world, &pennco.admin, "t3", &moved).await;
     let close = command(&pennco.admin, &ACCOUNT_CLOSE, "t4", &json!({})).path("account_id", "budget.sms");
     rows.push(("`account-close`".to_owned(), measured(&world, &ACCOUNT_CLOSE, &close).await));
+    let body = crate::steps::held(&hand, 100);
+    let made = crate::steps::hold(&world, &pennco.admin, "h0", &body).await;
+    let id = made.text("/reservation_id");
+    let again = command(&pennco.admin, &RESERVATION_CREATE, "h1", &body);
+    rows.push(("`reservation-create`".to_owned(), measured(&world, &RESERVATION_CREATE, &again).await));
+    let read = desk.asks(&RESERVATION_GET).path("reservation_id", id);
+    rows.push(("`reservation-get`".to_owned(), measured(&world, &RESERVATION_GET, &read).await));
+    let spend = crate::reservation_settle::spending("deposit", "vault.pennco");
+    let spend = crate::reservation_settle::settling(&pennco.admin, id, "h2", &spend);
+    rows.push(("`reservation-settle`".to_owned(), measured(&world, &RESERVATION_SETTLE, &spend).await));
+    let made = crate::steps::hold(&world, &pennco.admin, "h3", &body).await;
+    let gone = crate::reservation_void::voiding(&pennco.admin, made.text("/reservation_id"), "h4");
+    rows.push(("`reservation-void`".to_owned(), measured(&world, &RESERVATION_VOID, &gone).await));
+    seen.extend(["reservation-create", "reservation-get", "reservation-settle", "reservation-void"]);
     let first = move_money(&world, &pennco.admin, "t5", &transfer("deposit", &hand, "vault.pennco", 7)).await;
     let read = desk.asks(&TRANSFER_GET).path("transfer_id", moved.text("/transfer_id"));
     rows.push(("`transfer-get`".to_owned(), measured(&world, &TRANSFER_GET, &read).await));
@@ -420,8 +434,12 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     rows.push(("`day-close-build`, seven accounts".to_owned(), world.table.calls()));
     let tick = edge::schedule::Tick { at: world.now().plus_seconds(86_400), ..tick };
     world.table.reset_calls();
+    let later = tick.clone();
     approval_expire::handle(&world.approvals(), tick).await.unwrap();
     rows.push(("`approval-expire`, two operators, one approval overdue".to_owned(), world.table.calls()));
+    world.table.reset_calls();
+    reservation_expire::handle(&world.reservations(), later).await.unwrap();
+    rows.push(("`reservation-expire`, two operators, one reservation overdue".to_owned(), world.table.calls()));
 }
 
 #[tokio::test]

@@ -54,8 +54,8 @@ fn row<'a>(rows: &'a Value, name: &str, id: &str) -> &'a Value {
     rows.as_array().unwrap().iter().find(|row| row[name] == id).unwrap_or_else(|| panic!("no row of {id}"))
 }
 
-fn flows(row: &Value) -> [i64; 6] {
-    ["opening", "float_issue", "collection", "disbursement", "settlement", "closing"]
+fn flows(row: &Value) -> [i64; 9] {
+    ["opening", "float_issue", "collection", "disbursement", "deposit", "adjustment", "budget", "settlement", "closing"]
         .map(|column| row[format!("{column}_minor")].as_i64().unwrap())
 }
 
@@ -75,21 +75,21 @@ async fn a_report_says_what_everybody_held_took_and_gave_and_all_of_it_agrees() 
     assert_eq!((report.text("/status"), &report.json["holds"]), ("reported", &json!(true)), "{report:?}");
 
     let agent = row(&report.json["agents"], "agent_id", pennco.agents[0].subject());
-    assert_eq!(flows(agent), [0, FLOAT_MINOR, 200_000, -70_000, 0, FLOAT_MINOR + 130_000]);
+    assert_eq!(flows(agent), [0, FLOAT_MINOR, 200_000, -70_000, 0, 0, 0, 0, FLOAT_MINOR + 130_000]);
     assert_eq!((&agent["collection_count"], &agent["disbursement_count"]), (&json!(2), &json!(1)));
     let region = row(&report.json["regions"], "region", "pune-south");
-    assert_eq!((flows(region), &region["agents"]), ([0, FLOAT_MINOR, 0, 0, 0, FLOAT_MINOR], &json!(1)));
+    assert_eq!((flows(region), &region["agents"]), ([0, FLOAT_MINOR, 0, 0, 0, 0, 0, 0, FLOAT_MINOR], &json!(1)));
     let partner = row(&report.json["partners"], "partner_id", "bfil");
-    assert_eq!(flows(&partner["control"]), [0, 0, -200_000, 70_000, 0, -130_000]);
+    assert_eq!(flows(&partner["control"]), [0, 0, -200_000, 70_000, 0, 0, 0, 0, -130_000]);
     assert_eq!(
         flows(&partner["payable"]),
-        [0; 6],
+        [0; 9],
         "the day is settled at its cut, which is the next day's first moment"
     );
     assert_eq!(partner["settlement"]["totals"]["net"]["amount_minor"], 130_000);
     let floats = -2 * FLOAT_MINOR;
-    assert_eq!(flows(&report.json["operator"]["vault"]), [0, floats, 0, 0, 0, floats]);
-    assert_eq!(flows(&report.json["operator"]["trial"]), [0; 6]);
+    assert_eq!(flows(&report.json["operator"]["vault"]), [0, floats, 0, 0, 0, 0, 0, 0, floats]);
+    assert_eq!(flows(&report.json["operator"]["trial"]), [0; 9]);
     // Two floats and three visits, two entries each.
     assert_eq!((&report.json["inputs"]["entries"], &report.json["inputs"]["carried"]), (&json!(10), &json!(0)));
     assert_eq!(report.json["inputs"]["accounts"], json!(7));
@@ -102,7 +102,7 @@ async fn a_report_says_what_everybody_held_took_and_gave_and_all_of_it_agrees() 
     }
     assert_eq!(report.json["sha256"], report.json["file"]["sha256"]);
     let rows = String::from_utf8(world.bucket.follow(report.text("/table/url")).unwrap()).unwrap();
-    assert_eq!(rows.lines().last(), Some("TOTAL,,,0,0,0,0,0,0,4,2,INR"), "{rows}");
+    assert_eq!(rows.lines().last(), Some("TOTAL,,,0,0,0,0,0,0,0,0,0,4,2,0,0,INR"), "{rows}");
 }
 
 #[tokio::test]
@@ -120,8 +120,8 @@ async fn a_day_begins_with_what_the_day_before_ended_with() {
     assert_eq!(second.json["inputs"]["previous"], previous);
     assert_eq!((&second.json["inputs"]["entries"], &second.json["inputs"]["carried"]), (&json!(2), &json!(0)));
     let partner = row(&second.json["partners"], "partner_id", "bfil");
-    assert_eq!(flows(&partner["control"]), [-130_000, 0, 0, 0, 130_000, 0]);
-    assert_eq!(flows(&partner["payable"]), [0, 0, 0, 0, -130_000, -130_000]);
+    assert_eq!(flows(&partner["control"]), [-130_000, 0, 0, 0, 0, 0, 0, 130_000, 0]);
+    assert_eq!(flows(&partner["payable"]), [0, 0, 0, 0, 0, 0, 0, -130_000, -130_000]);
     for (rows, id) in [("agents", "agent_id"), ("regions", "region")] {
         for after in second.json[rows].as_array().unwrap() {
             let before = row(&first.json[rows], id, after[id].as_str().unwrap());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::access::{
     DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE,
-    LOCATION_RECORD, Route, SETTLEMENT_CREATE, STATEMENT_CREATE, TRANSFER_CREATE, TRANSFER_REVERSE,
+    LOCATION_RECORD, RESERVATION_CREATE, Route, SETTLEMENT_CREATE, STATEMENT_CREATE, TRANSFER_CREATE, TRANSFER_REVERSE,
 };
 use serde_json::{Value, json};
 use testkit::{NOW_MILLIS, Office, Person, Reply, RestRequest, World};
@@ -160,6 +160,25 @@ pub(crate) fn reversal(person: &Person, transfer_id: &str, key: &str) -> RestReq
 /// Takes a transfer back.
 pub(crate) async fn reverse(world: &World, person: &Person, transfer_id: &str, key: &str) -> Reply {
     call(world, &TRANSFER_REVERSE, &reversal(person, transfer_id, key)).await
+}
+
+/// Money of an account to be held for the next hour.
+pub(crate) fn held(account: &str, amount_minor: i64) -> Value {
+    let expires_at = domain::Timestamp::from_millis(NOW_MILLIS).plus_seconds(3_600);
+    json!({ "account_id": account, "amount": inr(amount_minor), "purpose": "bill 7", "expires_at": expires_at })
+}
+
+/// Holds money of an account.
+pub(crate) async fn hold(world: &World, person: &Person, key: &str, body: &Value) -> Reply {
+    call(world, &RESERVATION_CREATE, &command(person, &RESERVATION_CREATE, key, body)).await
+}
+
+/// Some reservation of an operator: of an agent's cash.
+pub(crate) async fn reservation_of(world: &World, office: &Office) -> String {
+    let hand = format!("agent_cash.{}", office.agents[0].subject());
+    let reply = hold(world, &office.settlement, "reservation-of", &held(&hand, 100)).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.text("/reservation_id").to_owned()
 }
 
 /// Some transfer of an operator: money for a budget.

@@ -39,6 +39,8 @@ fn samples() -> Vec<Failed> {
         Refusal::AccountClosed { account_id: text() },
         Refusal::AccountNotEmpty { account_id: text() },
         Refusal::AccountNotClosable { account_id: text() },
+        Refusal::ReservationExpired { expires_at: text() },
+        Refusal::AmountExceedsReserved { reserved_minor: 0, currency: text() },
         Refusal::BankLineAlreadyMatched { existing_id: text() },
         Refusal::BusinessDayClosed { last_closed: text() },
         Refusal::BusinessDayOpen { today: text() },

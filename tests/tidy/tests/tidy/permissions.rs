@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 99] = [
+const USES: [(&str, &str); 107] = [
     ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
@@ -110,6 +110,17 @@ const USES: [(&str, &str); 99] = [
     ),
     ("Proofs::get", "Records:GetItem"),
     ("Proofs::operators", "Records:Query"),
+    ("Reservations::account", "Records:GetItem"),
+    ("Reservations::books", "Records:GetItem Ledger:GetItem"),
+    ("Reservations::create", "Records:PutItem Records:UpdateItem"),
+    (
+        "Reservations::expire_due",
+        "Records:DeleteItem Records:GetItem Records:PutItem Records:UpdateItem RecordsWorklist:Query",
+    ),
+    ("Reservations::get", "Records:GetItem"),
+    ("Reservations::operators", "Records:Query"),
+    ("Reservations::release", "Records:DeleteItem Records:PutItem Records:UpdateItem"),
+    ("Reservations::settle", "Records:DeleteItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("SecondFactors::confirm", "Records:PutItem PepperSecret:GetSecretValue"),
     ("SecondFactors::enrol", "Records:PutItem PepperSecret:GetSecretValue"),
     ("SecondFactors::get", "Records:GetItem"),
