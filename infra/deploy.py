@@ -200,6 +200,15 @@ def set_gateway_responses(aws, api, stage):
     aws.gateway.create_deployment(restApiId=api, stageName=stage)
 
 
+def lock(aws, bucket):
+    """What data.yaml asks for and the emulator forgets; a laptop's seals end with its process."""
+    retention = {"Mode": "GOVERNANCE", "Days": 1}
+    aws.files.put_object_lock_configuration(
+        Bucket=bucket,
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}},
+    )
+
+
 def settings(environment):
     """Stack names and parameters, from where `sam deploy` takes them."""
     with (INFRA / "samconfig.toml").open("rb") as file:
@@ -226,8 +235,9 @@ def everything(aws, data, app):
         aws.files.create_bucket(
             Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": aws.files.meta.region_name}
         )
-    say("data stack: tables, bucket, secret")
+    say("data stack: tables, buckets, secrets")
     kept = deployed(aws, data_name, (INFRA / "data.yaml").read_text(), data_parameters)
+    lock(aws, kept["SealsBucket"])
     template = (INFRA / "template.yaml").read_text()
     say("packing functions")
     body = package(aws, template)

@@ -172,6 +172,7 @@ routes! {
     EXPORT_GET = "export-get", "GET" "/api/v1/exports/{export_id}", Query, [Staff Own, Settlement Operator, Admin Operator];
     EXPOSURE_GET = "exposure-get", "GET" "/api/v1/payouts/exposure", Query, [Settlement Operator, Admin Operator];
     JWKS_GET = "jwks-get", "GET" "/.well-known/jwks.json", Public, [];
+    LEDGER_PROVE = "ledger-prove", "GET" "/api/v1/ledger/proof", Query, [Settlement Operator, Partner Own, Admin Operator];
     LOCATION_RECORD = "location-record", "POST" "/api/v1/agents/{agent_id}/location", NaturalCommand, [Agent Own];
     OTP_REQUEST = "otp-request", "POST" "/api/v1/auth/otp", Public, [];
     PASSWORD_RESET = "password-reset", "POST" "/api/v1/auth/password/reset", Public, [];
@@ -389,6 +390,8 @@ parties! {
     Bookkeeper: Settlement | Admin;
     /// A caller who may approve what somebody else asked for: not the desk and the agents, who carry it out.
     Approver: Settlement | Partner | Admin;
+    /// A caller who may have history proven: the lender its own part of it.
+    Auditor: Settlement | Partner | Admin;
     /// A caller who manages people and programs.
     Admin: Admin;
 }

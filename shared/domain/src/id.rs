@@ -263,6 +263,18 @@ impl Sha256Hex {
         Self(data_encoding::HEXLOWER.encode(&Sha256::digest(bytes)))
     }
 
+    /// What stands where there is nothing to take a digest of.
+    #[must_use]
+    pub fn zeros() -> Self {
+        Self("0".repeat(64))
+    }
+
+    /// A digest as text.
+    #[must_use]
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        Self(data_encoding::HEXLOWER.encode(digest))
+    }
+
     /// A digest that was computed piece by piece.
     #[must_use]
     pub fn finish(hash: Sha256) -> Self {

@@ -29,6 +29,8 @@ pub mod proof;
 pub mod reconciliation;
 pub mod refusal;
 pub mod reservation;
+pub mod seal;
+pub mod seal_key;
 pub mod secret;
 pub mod session;
 pub mod settlement;

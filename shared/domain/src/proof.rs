@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 use crate::{
     Currency, Day, OperatorName, SettlementId, Timestamp, TransferId,
     ledger::{Account, Entry, Limits},
+    seal::{self, Chain, Fate, Hash, Sealed},
+    seal_key::SealKey,
     settlement::{Settlement, SettlementStatus},
 };
 
@@ -18,6 +20,18 @@ pub const SETTLED_SECONDS: i64 = 60;
 /// A settlement is built within this many seconds of when a check first saw it wait: the queue's delay, a build and its
 /// retries. Not of its day's cut: a day may be closed long after that.
 pub const BUILT_SECONDS: i64 = 3_600;
+/// An event is with every queue that hears of it within this many seconds: the sweep comes every five minutes, and may
+/// itself come late once.
+pub const RELAYED_SECONDS: i64 = 900;
+/// An hour is sealed within this many seconds of when it can be: the job comes every hour, and may come late once.
+pub const SEALED_SECONDS: i64 = 3 * 3_600;
+/// How many of the newest hours each check reads again.
+const NEWEST_HOURS: usize = 2;
+/// How many older hours each check reads again, in rotation: a year's in eight days.
+const OLDER_HOURS: usize = 4;
+/// How old an hour may be to be read again, in seconds: commit records are kept for 400 days from when their command
+/// was given, and a job's message may wait for 14 of them.
+const READABLE_SECONDS: i64 = 385 * 86_400;
 /// How many findings a proof names; the rest is counted.
 const MOST_FINDINGS: usize = 50;
 
@@ -28,8 +42,12 @@ pub enum Invariant {
     V4,
     /// A balance is the fold of its entries; cash is never below zero, nor above its cap.
     V5,
+    /// Every event reaches every consumer: none waits in the outbox for longer than a sweep takes.
+    V7,
     /// Each closed day is settled once for each partner, and soon.
     V9,
+    /// History is as it was sealed, and the seals are one chain.
+    V13,
 }
 
 /// Something that does not hold.
@@ -37,7 +55,7 @@ pub enum Invariant {
 pub struct Breach {
     /// What should hold.
     pub invariant: Invariant,
-    /// The account, transfer or settlement that it does not hold of.
+    /// The account, transfer, settlement, commit, record or seal that it does not hold of.
     pub subject: String,
     /// What it should be.
     pub expected: String,
@@ -60,6 +78,10 @@ pub struct Proof {
     pub entries: u64,
     /// Transfers whose entries were summed: those older than a minute, of which no side can be under way.
     pub transfers: u64,
+    /// Commits whose events are not with every queue yet, fifty at most; a breach only when they are late.
+    pub unrelayed: u64,
+    /// What is sealed, and how much of it was read again.
+    pub history: History,
     /// Settlements that are still being built.
     pub building: Vec<Building>,
     /// Accounts that moved while they were read: a later check proves them when they rest.
@@ -68,6 +90,25 @@ pub struct Proof {
     pub breaches: Vec<Breach>,
     /// How many there are.
     pub breach_count: u64,
+}
+
+/// What is sealed of an operator's history.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct History {
+    /// How many seals there are, each followed from the first to the last.
+    pub seals: u64,
+    /// What was written before this is sealed; nothing before the first seal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_until: Option<Timestamp>,
+    /// Hours that were read again and held against their seals: the newest, and older ones in rotation.
+    pub hours: u64,
+    /// Records of those hours.
+    pub leaves: u64,
+    /// The seal with which the next check goes on among the older ones.
+    pub next: u64,
+    /// The first check that found no seal; nothing once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<Timestamp>,
 }
 
 /// A settlement that is still being built.
@@ -103,6 +144,7 @@ pub struct Check {
     folded: i128,
     reserved: i128,
     waiting: Vec<Building>,
+    history: History,
 }
 
 impl Check {
@@ -116,14 +158,16 @@ impl Check {
             accounts: 0,
             entries: 0,
             transfers: 0,
+            unrelayed: 0,
+            history: History::default(),
             building: vec![],
             moving: vec![],
             breaches: vec![],
             breach_count: 0,
         };
         let settled_until = now.plus_seconds(-SETTLED_SECONDS);
-        let waiting = before.map(|proof| proof.building).unwrap_or_default();
-        Self { proof, settled_until, open: BTreeMap::new(), trial: 0, folded: 0, reserved: 0, waiting }
+        let (waiting, history) = before.map(|proof| (proof.building, proof.history)).unwrap_or_default();
+        Self { proof, settled_until, open: BTreeMap::new(), trial: 0, folded: 0, reserved: 0, waiting, history }
     }
 
     fn breach(&mut self, invariant: Invariant, subject: String, expected: String, found: String) {
@@ -238,6 +282,114 @@ impl Check {
                 let expected = format!("built within {BUILT_SECONDS} s of {seen_since}");
                 self.breach(Invariant::V9, settled.settlement_id.to_string(), expected, "still being built".to_owned());
             }
+        }
+    }
+
+    /// Names a row that cannot be read as what it is, and goes on without it: somebody who spoils a row must not keep all
+    /// others from being checked.
+    pub fn unreadable(&mut self, invariant: Invariant, row: String, what: &str) {
+        self.breach(invariant, row, what.to_owned(), "a row that cannot be read as one".to_owned());
+    }
+
+    /// Looks at a commit whose events are still in the outbox, and since when: the oldest come first.
+    pub fn unrelayed(&mut self, commit: &str, since: Timestamp) {
+        self.proof.unrelayed = self.proof.unrelayed.saturating_add(1);
+        if self.proof.checked_at >= since.plus_seconds(RELAYED_SECONDS) {
+            let expected = format!("relayed within {RELAYED_SECONDS} s of {since}");
+            self.breach(Invariant::V7, commit.to_owned(), expected, "still in the outbox".to_owned());
+        }
+    }
+
+    /// Follows the chain of seals from its first, as it lies in the records, and names those whose hours are to be read
+    /// again, by their place.
+    pub fn chain(&mut self, seals: &[Sealed]) -> Vec<usize> {
+        let mut chain = Chain::default();
+        for sealed in seals {
+            if let Err(forged) = chain.follow(&sealed.seal) {
+                self.seal(sealed.seal.sequence, "one of the chain", &forged.to_string());
+            }
+        }
+        let now = self.proof.checked_at;
+        let newest = seals.last().map(|sealed| &sealed.seal);
+        let before = std::mem::take(&mut self.history);
+        let count = seals.len() as u64;
+        if count < before.seals {
+            let found = format!("{count} seals");
+            self.seal(count, &format!("{} seals, as there were", before.seals), &found);
+        }
+        let waiting_since = newest.is_none().then(|| before.waiting_since.unwrap_or(now));
+        let due = newest.map(|newest| seal::sealed_from(newest.end())).or(waiting_since);
+        if due.is_some_and(|due| now >= due.plus_seconds(SEALED_SECONDS)) {
+            let found = newest.map_or("no seal".to_owned(), |newest| format!("sealed until {}", newest.end()));
+            self.seal(count, &format!("sealed within {SEALED_SECONDS} s of when it could be"), &found);
+        }
+        let readable = seals.partition_point(|one| one.seal.hour.plus_seconds(READABLE_SECONDS) < now);
+        let newest_from = seals.len().saturating_sub(NEWEST_HOURS).max(readable);
+        let older = newest_from.saturating_sub(readable);
+        let start = usize::try_from(before.next).unwrap_or_default().saturating_sub(readable);
+        let in_rotation = (0..older.min(OLDER_HOURS))
+            .map(|step| readable.saturating_add(start.saturating_add(step).checked_rem(older).unwrap_or_default()));
+        let mut opened: Vec<usize> = in_rotation.collect();
+        let next = opened.last().map_or(readable, |last| last.saturating_add(1));
+        opened.extend(newest_from..seals.len());
+        self.proof.history = History {
+            seals: count,
+            sealed_until: newest.map(seal::Seal::end),
+            hours: opened.len() as u64,
+            leaves: 0,
+            next: next as u64,
+            waiting_since,
+        };
+        opened
+    }
+
+    fn seal(&mut self, sequence: u64, expected: &str, found: &str) {
+        self.breach(Invariant::V13, format!("seal {sequence}"), expected.to_owned(), found.to_owned());
+    }
+
+    /// Holds a seal against the keys that are known and against its copy in the bucket.
+    pub fn sealed(&mut self, sealed: &Sealed, keys: &[SealKey], copy: Option<&Sealed>) {
+        let sequence = sealed.seal.sequence;
+        let held = SealKey::among(keys, &sealed.seal.kid).and_then(|key| key.verify(sealed));
+        if let Err(forged) = held {
+            self.seal(sequence, "signed by a known key", &forged.to_string());
+        }
+        if copy != Some(sealed) {
+            let found = if copy.is_some() { "another one there" } else { "none there" };
+            self.seal(sequence, "the one in the locked bucket", found);
+        }
+    }
+
+    /// Holds the leaves of an hour as they are now against its seal; whether they are what was sealed. If not,
+    /// [`Check::differs`] names what is not.
+    pub fn hour(&mut self, sealed: &Sealed, found: &[(Hash, String)]) -> bool {
+        self.proof.history.leaves = self.proof.history.leaves.saturating_add(found.len() as u64);
+        sealed.seal.leaf_count == found.len() as u64
+            && sealed.seal.root.as_str() == seal::hex(&seal::root_of_file(found))
+    }
+
+    /// Names what is not as it was sealed, with the sealed leaves if their file is there.
+    pub fn differs(&mut self, sealed: &Sealed, file: Option<&[(Hash, String)]>, found: &[(Hash, String)]) {
+        let seal = &sealed.seal;
+        let Some(file) = file.filter(|file| seal.root.as_str() == seal::hex(&seal::root_of_file(file))) else {
+            let expected = format!("{} leaves with the root {}", seal.leaf_count, seal.root);
+            let root = seal::hex(&seal::root_of_file(found));
+            self.seal(
+                seal.sequence,
+                &expected,
+                &format!("{} with the root {root}, and no file of leaves", found.len()),
+            );
+            return;
+        };
+        for difference in seal::differences(file, found) {
+            let found = match difference.fate {
+                Fate::Changed => "changed since",
+                Fate::Missing => "not there any more",
+                Fate::Added => "not sealed then",
+                Fate::Moved => "at another place",
+            };
+            let expected = format!("as leaf {} of seal {}", difference.index, seal.sequence);
+            self.breach(Invariant::V13, difference.key, expected, found.to_owned());
         }
     }
 
@@ -379,6 +531,63 @@ mod tests {
         let without = |index: usize| [&settlements[..index], &settlements[index + 1..]].concat();
         assert_eq!(look(&without(1)), [(Invariant::V9, "2026-11-13".to_owned())], "it does not begin at a cut");
         assert_eq!(look(&without(3)), [(Invariant::V9, "2026-11-14 bfil".to_owned())], "the last one is missing");
+    }
+
+    /// So many sealed hours, the first of which begins so many hours ago.
+    fn chain(length: u64, hours_ago: i64) -> Vec<Sealed> {
+        let first = seal::hour_of(now().plus_seconds(hours_ago * -seal::HOUR_SECONDS));
+        let mut seals: Vec<Sealed> = vec![];
+        for _ in 0..length {
+            let before = seals.last().map(|sealed| &sealed.seal);
+            let hour = before.map_or(first, seal::Seal::end);
+            let operator = "pennco".parse().unwrap();
+            let seal = seal::Seal::behind(before, &operator, hour, &[], seal::sealed_from(hour), "key").unwrap();
+            seals.push(Sealed { seal, signature: String::new() });
+        }
+        seals
+    }
+
+    #[test]
+    fn each_check_reads_the_newest_hours_and_goes_on_among_the_older_ones() {
+        let (mut before, mut seen) = (None, std::collections::BTreeSet::new());
+        let seals = chain(23, 24);
+        for _ in 0..6 {
+            let mut check = Check::begin("pennco".parse().unwrap(), before, now());
+            let opened = check.chain(&seals);
+            assert_eq!(opened[4..], [21, 22]);
+            seen.extend(opened);
+            before = Some(check.finish());
+            assert!(before.as_ref().is_some_and(|proof| proof.holds), "{before:?}");
+        }
+        assert_eq!(seen, (0..23).collect());
+        for (length, opened) in
+            [(0, vec![]), (1, vec![0]), (2, vec![0, 1]), (3, vec![0, 1, 2]), (5, vec![0, 1, 2, 3, 4])]
+        {
+            let mut check = Check::begin("pennco".parse().unwrap(), None, now());
+            assert_eq!(check.chain(&chain(length, i64::try_from(length).unwrap() + 1)), opened);
+        }
+    }
+
+    #[test]
+    fn hours_whose_commits_have_expired_are_followed_but_not_read() {
+        let seals = chain(400 * 24, 400 * 24 + 1);
+        let mut check = Check::begin("pennco".parse().unwrap(), None, now());
+        let opened = check.chain(&seals);
+        assert!(opened.iter().all(|place| *place >= 15 * 24), "{opened:?}");
+        assert!(check.finish().holds);
+    }
+
+    #[test]
+    fn a_chain_that_is_shorter_than_it_was_or_late_is_named() {
+        let mut check = Check::begin("pennco".parse().unwrap(), None, now());
+        check.chain(&chain(3, 4));
+        let before = check.finish();
+        let mut check = Check::begin("pennco".parse().unwrap(), Some(before.clone()), now());
+        check.chain(&chain(2, 4));
+        assert_eq!(named(&check.finish()), [(Invariant::V13, "seal 2".to_owned())]);
+        let mut check = Check::begin("pennco".parse().unwrap(), None, now());
+        check.chain(&chain(3, 9));
+        assert_eq!(named(&check.finish()), [(Invariant::V13, "seal 3".to_owned())], "sealed until six hours ago");
     }
 
     #[test]

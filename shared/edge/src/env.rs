@@ -1,14 +1,17 @@
 //! The environment: read once, at boot, turned into what a function may touch.
 
-use std::{env, fmt, time::SystemTime};
+use std::{
+    env, fmt,
+    time::{Duration, SystemTime},
+};
 
-use aws_config::BehaviorVersion;
-use domain::{Failed, Timestamp, secret::Pepper};
+use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
+use domain::{Failed, Timestamp, seal::WRITTEN_WITHIN_SECONDS, secret::Pepper};
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, DayCloseWriter, DayCloses, Deliveries,
-    Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Payouts, Proofs, QueueUrls,
-    Queues, Reservations, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table,
-    TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
+    Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Payouts, ProofWriter, Proofs,
+    QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter,
+    Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -17,6 +20,7 @@ use crate::{
     keys::{KeyRotation, SigningKeys},
     log,
     requests::Requests,
+    seals::Sealing,
     stream::Parking,
     token::Realm,
 };
@@ -71,7 +75,10 @@ impl Env {
     /// [`Fatal`] when something is missing.
     pub async fn load() -> Result<Self, Fatal> {
         log::start();
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await;
+        // A commit is filed under the time at which it is sent: what has no answer by then must not arrive any more.
+        let given_up =
+            TimeoutConfig::builder().operation_timeout(Duration::from_secs(WRITTEN_WITHIN_SECONDS.unsigned_abs()));
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(given_up.build()).load().await;
         let names = TableNames {
             records: variable("RECORDS_TABLE")?,
             ledger: variable("LEDGER_TABLE")?,
@@ -225,20 +232,49 @@ impl Env {
         Ok(ExportWriter::new(self.table.clone(), self.files()?))
     }
 
-    /// The bucket. An endpoint of one's own, as on a laptop, has no bucket host names.
+    /// The bucket.
     ///
     /// # Errors
     /// [`Fatal`] when the bucket is not set.
     pub fn files(&self) -> Result<Files, Fatal> {
+        Ok(self.bucket(variable("FILES_BUCKET")?))
+    }
+
+    /// A bucket. An endpoint of one's own, as on a laptop, has no bucket host names.
+    fn bucket(&self, name: String) -> Files {
         let own_endpoint = self.config.endpoint_url().is_some();
         let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(own_endpoint).build();
-        Ok(Files::new(aws_sdk_s3::Client::from_conf(config), variable("FILES_BUCKET")?))
+        Files::new(aws_sdk_s3::Client::from_conf(config), name)
     }
 
     /// Proofs of the books.
     #[must_use]
     pub fn proofs(&self) -> Proofs {
         Proofs::new(self.table.clone())
+    }
+
+    /// What proves the books.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket of seals is not set.
+    pub fn proof_writer(&self) -> Result<ProofWriter, Fatal> {
+        Ok(ProofWriter::new(self.table.clone(), self.seals()?))
+    }
+
+    /// Seals of history.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket of seals is not set.
+    pub fn seals(&self) -> Result<Seals, Fatal> {
+        Ok(Seals::new(self.table.clone(), self.bucket(variable("SEALS_BUCKET")?)))
+    }
+
+    /// What seals history.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket of seals or the secret is not set.
+    pub fn sealing(&self) -> Result<Sealing, Fatal> {
+        Ok(Sealing::new(self.secrets(), variable("SEAL_SECRET")?, self.seals()?))
     }
 
     /// Events that have not reached their queues.

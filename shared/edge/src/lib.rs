@@ -18,6 +18,7 @@ mod query;
 pub mod queue;
 pub mod requests;
 pub mod schedule;
+pub mod seals;
 pub mod stream;
 pub mod token;
 

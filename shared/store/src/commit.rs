@@ -2,7 +2,9 @@
 //! transaction, so that after a crash either nothing happened or everything did and the answer is stored.
 
 use aws_sdk_dynamodb::{
-    error::SdkError, operation::transact_write_items::TransactWriteItemsError, types::CancellationReason,
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, CancellationReason},
 };
 use domain::{
     Command, CommitId, Event, Failed, Refusal, Timestamp,
@@ -47,11 +49,21 @@ impl Table {
         decided: Result<Accepted<T>, Failed>,
     ) -> Result<Answer<T>, Failed> {
         let refusal = match decided {
-            Ok(accepted) => {
+            Ok(mut accepted) => {
                 let body = serde_json::to_string(&accepted.answer).map_err(Failed::fault)?;
                 let changed = changed(&accepted.writes)?;
-                let record =
-                    self.record(command, accepted.status, &body, &accepted.subject, &accepted.events, &changed)?;
+                let filed = self.file(command);
+                let transfers = self.stamp(&mut accepted.writes, &filed);
+                let record = self.record(
+                    command,
+                    &filed,
+                    accepted.status,
+                    &body,
+                    &accepted.subject,
+                    &accepted.events,
+                    &changed,
+                )?;
+                let record = if transfers.is_empty() { record } else { record.with("transfers", transfers.join(" ")) };
                 match self.transact(command, record, accepted.writes).await? {
                     Transacted::Done => return Ok(Answer::kept(accepted.status, body, false)),
                     Transacted::Before(answer) => return Ok(answer),
@@ -64,7 +76,7 @@ impl Table {
         let status = refusal.status();
         let problem = Problem::of(&Failed::Refused(refusal), &command.instance, &command.request_id);
         let body = problem.to_json().map_err(Failed::fault)?;
-        let record = self.record(command, status, &body, "", &[], &[])?;
+        let record = self.record(command, &self.file(command), status, &body, "", &[], &[])?;
         match self.transact(command, record, vec![]).await? {
             Transacted::Done => Ok(Answer::kept(status, body, false)),
             Transacted::Before(answer) => Ok(answer),
@@ -128,19 +140,39 @@ impl Table {
         Err(Failed::Fault(Box::new(error)))
     }
 
+    /// Where a commit that is sent now is filed.
+    fn file(&self, command: &Command) -> Filed {
+        let at = self.written_at(command);
+        Filed { at, commit_id: CommitId::mint(at, &command.seed()) }
+    }
+
+    /// Has what goes into the ledger name its commit, and names the transfers among it: so each leads to the other.
+    fn stamp(&self, writes: &mut [Write], filed: &Filed) -> Vec<String> {
+        let mut transfers = vec![];
+        for put in writes.iter_mut().filter_map(|write| write.item.put.as_mut()) {
+            if put.table_name != self.names.ledger {
+                continue;
+            }
+            put.item.insert("commit_id".to_owned(), AttributeValue::S(filed.commit_id.to_string()));
+            let key = put.item.get("pk").and_then(|pk| pk.as_s().ok()).map(String::as_str);
+            transfers.extend(key.and_then(keys::transfer_of).map(str::to_owned));
+        }
+        transfers
+    }
+
     /// The commit record: idempotency record, receipt, audit row and outbox message in one item.
+    #[expect(clippy::too_many_arguments, reason = "a record is all of them, and is made in two places")]
     fn record(
         &self,
         command: &Command,
+        filed: &Filed,
         status: u16,
         body: &str,
         subject: &str,
         events: &[Event],
         changed: &[Changed],
     ) -> Result<Item, Failed> {
-        let written_at = self.written_at(command);
-        let commit_id = CommitId::mint(written_at, &command.seed());
-        let by_day = keys::owner_of_commits(&command.operator, written_at.utc_day());
+        let by_day = keys::owner_of_commits(&command.operator, filed.at.utc_day());
         let mut record = Item::at(&keys::commit(command))
             .with("at", command.at.to_string())
             .with("role", &command.role)
@@ -151,7 +183,7 @@ impl Table {
             .with("leaves", &command.fingerprint.leaves)
             .with("request_id", &command.request_id)
             .with_number("expires", command.at.as_seconds().saturating_add(KEPT_SECONDS))
-            .in_index(keys::OWNER, by_day, commit_id.as_str());
+            .in_index(keys::OWNER, by_day, filed.commit_id.as_str());
         if let Some(reason) = &command.reason {
             record = record.with("reason", reason);
         }
@@ -242,6 +274,12 @@ where
     let in_progress =
         error.as_service_error().is_some_and(TransactWriteItemsError::is_transaction_in_progress_exception);
     if in_progress { Failed::InProgress } else { unreachable_table(error) }
+}
+
+/// When a commit is sent, and its id of that moment.
+struct Filed {
+    at: Timestamp,
+    commit_id: CommitId,
 }
 
 /// What became of a transaction.

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_s3::{
     Client,
+    error::ProvideErrorMetadata,
     presigning::PresigningConfig,
     primitives::ByteStream,
-    types::{CompletedMultipartUpload, CompletedPart},
+    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
 };
 use domain::{
     Failed,
@@ -127,6 +128,42 @@ impl Files {
         let found = self.client.get_object().bucket(&self.bucket).key(&file.key).send().await.map_err(later)?;
         let bytes = found.body.collect().await.map_err(later)?.to_vec();
         if Sha256Hex::of(&bytes) == file.sha256 { Ok(bytes) } else { Err(Failed::fault("a file has other bytes")) }
+    }
+
+    /// The bytes under a key, whatever they are.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when S3 does not answer.
+    pub(crate) async fn find(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+        match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+            Ok(found) => Ok(Some(found.body.collect().await.map_err(later)?.to_vec())),
+            // Who may not list a bucket is told that what is not there is forbidden.
+            Err(error) if matches!(error.code(), Some("NoSuchKey" | "AccessDenied")) => Ok(None),
+            Err(error) => Err(later(error)),
+        }
+    }
+
+    /// Writes a file where none is. What is there stays, and is given back.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when S3 does not answer.
+    pub(crate) async fn write_once(
+        &self,
+        key: &str,
+        content_type: &'static str,
+        bytes: &[u8],
+    ) -> Result<Option<Vec<u8>>, Failed> {
+        let put = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
+        // A locked bucket asks for a digest with each write.
+        let put = put.if_none_match("*").checksum_algorithm(ChecksumAlgorithm::Sha256);
+        match put.body(ByteStream::from(bytes.to_vec())).send().await {
+            Ok(_) => Ok(None),
+            Err(error) if error.code() == Some("PreconditionFailed") => {
+                let there = self.find(key).await?;
+                there.map(Some).ok_or_else(|| Failed::Later("a file that is there cannot be read".into()))
+            }
+            Err(error) => Err(later(error)),
+        }
     }
 
     /// Writes a file that fits into memory.

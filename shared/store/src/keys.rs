@@ -3,6 +3,7 @@
 //! | table | pk | sk | what |
 //! |---|---|---|---|
 //! | records | `milepost#keys` | `key#{kid}`, `cursor` | public keys of tokens; the key that signs cursors |
+//! | records | `milepost#seal_keys` | `{kid}` | public keys of seals, for ever |
 //! | records | `milepost#operators` | `{op}` | which operators there are |
 //! | records | `milepost#bucket#{address}` | `bucket` | how often an address asked |
 //! | records | `{op}#operator` | `operator` | zone, currency, regions, partners, business calendar |
@@ -35,6 +36,7 @@
 //! | records | `{op}#day_close#{day}` | `day_close` | a closed day and its report |
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
 //! | records | `{op}#payout#{payout}` | `payout` | what a partner is paid for a settlement |
+//! | records | `{op}#seals` | `{sequence}` | the chain of seals |
 //! | records | `{op}#proof` | `proof` | what the latest check of the books found |
 //! | records | `{op}#export#{export}` | `export` | a requested file |
 //! | records | `{op}#activity#{day}` | `{hour}#{region}` | how much happened |
@@ -103,6 +105,14 @@ pub(crate) fn public_key(kid: &str) -> Key {
 
 pub(crate) fn cursor_key() -> Key {
     Key::new(platform_keys(), "cursor")
+}
+
+pub(crate) fn seal_keys() -> String {
+    "milepost#seal_keys".to_owned()
+}
+
+pub(crate) fn seal_key(kid: &str) -> Key {
+    Key::new(seal_keys(), kid)
 }
 
 pub(crate) fn operators() -> String {
@@ -317,6 +327,15 @@ pub(crate) fn proof(operator: &OperatorName) -> Key {
     Key::new(format!("{operator}#proof"), "proof")
 }
 
+pub(crate) fn seals(operator: &OperatorName) -> String {
+    format!("{operator}#seals")
+}
+
+/// A seal by its number, in ten digits: an hour each, they last for a million years.
+pub(crate) fn seal(operator: &OperatorName, sequence: u64) -> Key {
+    Key::new(seals(operator), format!("{sequence:010}"))
+}
+
 pub(crate) fn activity_day(operator: &OperatorName, day: Day) -> String {
     format!("{operator}#activity#{day}")
 }
@@ -344,6 +363,11 @@ pub(crate) fn entry(operator: &OperatorName, account: &Account, at: Timestamp, t
 
 pub(crate) fn transfer(operator: &OperatorName, transfer: &TransferId) -> Key {
     Key::new(format!("{operator}#transfer#{transfer}"), "transfer")
+}
+
+/// The transfer whose item this is; nothing for an entry.
+pub(crate) fn transfer_of(pk: &str) -> Option<&str> {
+    pk.split_once("#transfer#").map(|(_, transfer)| transfer)
 }
 
 pub(crate) fn track_day(operator: &OperatorName, agent: &AgentId, day: Day) -> String {
@@ -441,6 +465,12 @@ pub(crate) fn scope_of_commit(pk: &str) -> Option<(&str, &str)> {
 /// What a record is called within its operator, for people: `delivery.dlv_…`.
 pub(crate) fn name_of(pk: &str) -> String {
     pk.split_once('#').map_or(pk, |(_, name)| name).replace('#', ".")
+}
+
+/// Where an item lies within its operator: what its leaf is called.
+pub(crate) fn place_within(key: &Key) -> String {
+    let of_operator = key.pk.split_once('#').map_or(key.pk.as_str(), |(_, rest)| rest);
+    format!("{of_operator}#{}", key.sk)
 }
 
 pub(crate) fn owner_of_commits(operator: &OperatorName, day: Day) -> String {

@@ -1,4 +1,4 @@
-//! Proofs: an operator's books read whole, and what was found.
+//! Proofs: an operator's books read whole, its history held against its seals, and what was found.
 
 use std::collections::HashMap;
 
@@ -7,24 +7,35 @@ use domain::{
     AgentId, Failed, OperatorName, Timestamp,
     ledger::{Account, Entry, Limits},
     operator::Operator,
-    proof::{Balance, Check, Proof},
+    proof::{Balance, Check, Invariant, Proof},
     settlement::{Calendar, Settlement},
 };
 use serde::Deserialize;
 
 use crate::{
     directory::Directory,
-    keys,
-    table::{Query, Range, Table},
+    keys::{self, Key},
+    seals::Seals,
+    table::{Item, Query, Range, Table},
 };
 
 /// How many closed days back settlements are looked at: longer than any dispute over one that is missing.
 const DAYS_BACK: i64 = 35;
 
-/// What may be proven of books.
+/// How many commits that wait in the outbox a check looks at: the oldest, which are the ones that are late.
+const MOST_UNRELAYED: i32 = 50;
+
+/// What was proven of books.
 #[derive(Clone)]
 pub struct Proofs {
     table: Table,
+}
+
+/// What proves books.
+#[derive(Clone)]
+pub struct ProofWriter {
+    table: Table,
+    seals: Seals,
 }
 
 /// What the index has of an agent.
@@ -41,14 +52,6 @@ impl Proofs {
         Self { table }
     }
 
-    /// Every operator.
-    ///
-    /// # Errors
-    /// [`Failed::Later`] when the table does not answer.
-    pub async fn operators(&self) -> Result<Vec<OperatorName>, Failed> {
-        Directory::new(self.table.clone()).operators().await
-    }
-
     /// The latest proof of an operator's books.
     ///
     /// # Errors
@@ -62,44 +65,72 @@ impl Proofs {
         // One of an older shape says nothing to this check.
         Ok(serde_json::from_str(item.text("proof").unwrap_or_default()).ok())
     }
+}
 
-    /// Reads all accounts of an operator, entry by entry, holds them against their balances and against each other, and
-    /// keeps the result. In bounded memory but for the transfers, of which a sum each is kept.
+impl ProofWriter {
+    /// What proves the books in these tables, and history against these seals.
+    #[must_use]
+    pub fn new(table: Table, seals: Seals) -> Self {
+        Self { table, seals }
+    }
+
+    /// Every operator.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn operators(&self) -> Result<Vec<OperatorName>, Failed> {
+        Directory::new(self.table.clone()).operators().await
+    }
+
+    /// Reads all accounts of an operator, entry by entry, holds them against their balances and against each other; looks at
+    /// closed days and at the outbox; follows the chain of seals and holds hours of it against what is there; and keeps the
+    /// result. In bounded memory but for the transfers, of which a sum each is kept, the chain, and the hours' hashes.
     ///
     /// # Errors
     /// [`Failed::Later`] when the table does not answer.
     pub async fn check(&self, name: &OperatorName, now: Timestamp) -> Result<Proof, Failed> {
         let operator: Operator = self.table.get(&keys::operator(name)).await?;
-        let mut check = Check::begin(name.clone(), self.find(name).await?, now);
-        for (account, cap_minor) in self.accounts(&operator).await? {
+        let mut check = Check::begin(name.clone(), Proofs::new(self.table.clone()).find(name).await?, now);
+        for (account, cap_minor) in self.accounts(&operator, &mut check).await? {
             let before = self.balance(name, &account, cap_minor).await?;
             let ledger = Query::of(&self.table.names.ledger, keys::ledger(name, &account));
             let mut pages = self.table.pages(ledger);
             while let Some(items) = pages.next().await? {
                 for item in items {
-                    check.entry(&item.read::<Entry>()?);
+                    let place = keys::place_within(&item.key());
+                    match item.read::<Entry>() {
+                        Ok(entry) => check.entry(&entry),
+                        Err(_) => check.unreadable(Invariant::V5, place, "an entry"),
+                    }
                 }
             }
             if account.limits() != Limits::None {
                 let mut pages = self.table.pages(Query::of(&self.table.names.records, keys::holds(name, &account)));
                 while let Some(holds) = pages.next().await? {
                     for hold in holds {
-                        let held = hold.number("amount_minor");
-                        check.reservation(held.ok_or_else(|| Failed::fault("a hold of no amount"))?);
+                        match hold.number("amount_minor") {
+                            Some(held) => check.reservation(held),
+                            None => check.unreadable(Invariant::V5, keys::place_within(&hold.key()), "a hold"),
+                        }
                     }
                 }
             }
             let after = self.balance(name, &account, cap_minor).await?;
-            check.account(&account, before, after);
+            match (before, after) {
+                (Some(before), Some(after)) => check.account(&account, before, after),
+                _ => check.unreadable(Invariant::V5, account.to_string(), "a balance"),
+            }
         }
         self.days(&operator, &mut check).await?;
+        self.outbox(name, now, &mut check).await?;
+        self.history(name, &mut check).await?;
         let proof = check.finish();
         self.keep(&proof).await?;
         Ok(proof)
     }
 
     /// Every account of an operator, with its cap if it has one.
-    async fn accounts(&self, operator: &Operator) -> Result<Vec<(Account, Option<i64>)>, Failed> {
+    async fn accounts(&self, operator: &Operator, check: &mut Check) -> Result<Vec<(Account, Option<i64>)>, Failed> {
         let name = &operator.operator;
         let own = [Account::Vault(name.clone()), Account::Bank(name.clone()), Account::Suspense(name.clone())];
         let mut accounts: Vec<_> = own.into_iter().map(|account| (account, None)).collect();
@@ -113,39 +144,51 @@ impl Proofs {
             let mut pages = self.table.pages(Query::of_index(&self.table.names.records, keys::WORKLIST, partition));
             while let Some(rows) = pages.next().await? {
                 for row in rows {
-                    let AgentRow { agent_id, cash_cap_minor } = row.read()?;
-                    accounts.push((Account::AgentCash(agent_id), Some(cash_cap_minor)));
+                    let name = keys::name_of(&row.key().pk);
+                    match row.read() {
+                        Ok(AgentRow { agent_id, cash_cap_minor }) => {
+                            accounts.push((Account::AgentCash(agent_id), Some(cash_cap_minor)));
+                        }
+                        Err(_) => check.unreadable(Invariant::V5, name, "an agent"),
+                    }
                 }
             }
         }
         Ok(accounts)
     }
 
+    /// A balance; nothing when it is none, or beyond counting.
     async fn balance(
         &self,
         operator: &OperatorName,
         account: &Account,
         cap_minor: Option<i64>,
-    ) -> Result<Balance, Failed> {
+    ) -> Result<Option<Balance>, Failed> {
         let partition = keys::balance(operator, account, 0).pk;
         let (shards, _) = self.table.query(Query::of(&self.table.names.records, partition)).await?;
         let mut balance_minor = 0_i64;
         for shard in &shards {
-            let minor = shard.number("balance_minor").and_then(|minor| balance_minor.checked_add(minor));
-            balance_minor = minor.ok_or_else(|| Failed::fault("a balance that is no number, or beyond counting"))?;
+            match shard.number("balance_minor").and_then(|minor| balance_minor.checked_add(minor)) {
+                Some(sum) => balance_minor = sum,
+                None => return Ok(None),
+            }
         }
         let headroom_minor = shards.first().and_then(|shard| shard.number("headroom_minor"));
         let available_minor = shards.first().and_then(|shard| shard.number("available_minor"));
         let counted = shards.iter().filter_map(|shard| u64::try_from(shard.number("moves")?).ok());
         let moves = counted.fold(0, u64::saturating_add);
-        Ok(Balance { balance_minor, headroom_minor, cap_minor, available_minor, moves })
+        Ok(Some(Balance { balance_minor, headroom_minor, cap_minor, available_minor, moves }))
     }
 
     /// Looks at the settlements of the last weeks.
     async fn days(&self, operator: &Operator, check: &mut Check) -> Result<(), Failed> {
         let name = &operator.operator;
         let Some(calendar) = self.table.find(&keys::calendar(name)).await? else { return Ok(()) };
-        let Some(last) = calendar.read::<Calendar>()?.last_closed else { return Ok(()) };
+        let Ok(calendar) = calendar.read::<Calendar>() else {
+            check.unreadable(Invariant::V9, "calendar".to_owned(), "a calendar");
+            return Ok(());
+        };
+        let Some(last) = calendar.last_closed else { return Ok(()) };
         let Ok(first) = last.checked_sub(jiff::Span::new().days(DAYS_BACK)) else { return Ok(()) };
         let range = Range::Between(first.to_string(), format!("{last}~"));
         let partition = keys::worklist_of_settlements(name);
@@ -153,9 +196,44 @@ impl Proofs {
         let mut settlements: Vec<Settlement> = Vec::new();
         let mut pages = self.table.pages(of_days);
         while let Some(rows) = pages.next().await? {
-            settlements.extend(self.table.whole::<Settlement>(&rows).await?);
+            let keys: Vec<Key> = rows.iter().map(Item::key).collect();
+            let mut found = self.table.batch(&keys).await?;
+            for item in keys.into_iter().filter_map(|key| found.remove(&(key.pk, key.sk))) {
+                let name = keys::name_of(&item.key().pk);
+                match item.read::<Settlement>() {
+                    Ok(settlement) => settlements.push(settlement),
+                    Err(_) => check.unreadable(Invariant::V9, name, "a settlement"),
+                }
+            }
         }
         check.days(last, &operator.partners, &settlements);
+        Ok(())
+    }
+
+    /// Looks at what waits in the outbox.
+    async fn outbox(&self, name: &OperatorName, now: Timestamp, check: &mut Check) -> Result<(), Failed> {
+        let range = Range::Between(Timestamp::EPOCH.to_string(), now.to_string());
+        let outbox = Query::of_index(&self.table.names.records, keys::WORKLIST, keys::outbox(name));
+        let (rows, _) = self.table.query(Query { range, limit: Some(MOST_UNRELAYED), ..outbox }).await?;
+        for row in rows {
+            let since = row.text("worklist_sk").and_then(|at| at.parse().ok()).unwrap_or(Timestamp::EPOCH);
+            check.unrelayed(&keys::name_of(&row.key().pk), since);
+        }
+        Ok(())
+    }
+
+    /// Follows the chain of seals, and holds the newest hours and some older ones against theirs.
+    async fn history(&self, name: &OperatorName, check: &mut Check) -> Result<(), Failed> {
+        let chain = self.seals.chain(name).await?;
+        let opened = check.chain(&chain);
+        let keys = if opened.is_empty() { vec![] } else { self.seals.keys().await? };
+        for sealed in opened.into_iter().filter_map(|place| chain.get(place)) {
+            check.sealed(sealed, &keys, self.seals.copy(&sealed.seal).await?.as_ref());
+            let found = self.seals.leaves(name, sealed.seal.hour).await?;
+            if !check.hour(sealed, &found) {
+                check.differs(sealed, self.seals.file(&sealed.seal).await?.as_deref(), &found);
+            }
+        }
         Ok(())
     }
 

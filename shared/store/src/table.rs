@@ -141,6 +141,21 @@ impl Item {
         self
     }
 
+    /// Where it lies.
+    pub(crate) fn key(&self) -> Key {
+        let text = |name: &str| self.text(name).unwrap_or_default().to_owned();
+        Key { pk: text("pk"), sk: text("sk") }
+    }
+
+    /// What lies under the key and in no index, as JSON with its members sorted: what is sealed of it. Leaving the outbox
+    /// changes nothing of a commit.
+    pub(crate) fn sealed_part(&self) -> Result<serde_json::Value, Failed> {
+        let places = ["pk", "sk", "worklist_pk", "worklist_sk"];
+        let kept = self.0.iter().filter(|(name, _)| !places.contains(&name.as_str()));
+        let kept: HashMap<String, AttributeValue> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+        serde_dynamo::from_item(kept).map_err(Failed::fault)
+    }
+
     /// The thing that was put under the key.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, Failed> {
         serde_dynamo::from_item(self.0).map_err(Failed::fault)
@@ -571,6 +586,7 @@ impl Table {
         self.find_in(&self.names.records, key).await
     }
 
+    /// An item of a table, if it is there. Consistent.
     pub(crate) async fn find_in(&self, table: &str, key: &Key) -> Result<Option<Item>, Failed> {
         let found = self
             .client
@@ -590,8 +606,13 @@ impl Table {
         self.find(key).await?.ok_or(Failed::Unknown)?.read()
     }
 
-    /// Items by key, in the order of the keys; those that are not there are left out.
+    /// Records by key; those that are not there are left out.
     pub(crate) async fn batch(&self, keys: &[Key]) -> Result<HashMap<(String, String), Item>, Failed> {
+        self.batch_in(&self.names.records, keys).await
+    }
+
+    /// Items of a table by key; those that are not there are left out.
+    pub(crate) async fn batch_in(&self, table: &str, keys: &[Key]) -> Result<HashMap<(String, String), Item>, Failed> {
         let mut found = HashMap::new();
         for hundred in keys.chunks(MOST_KEYS) {
             let wanted = hundred
@@ -604,7 +625,7 @@ impl Table {
                 })
                 .collect();
             let wanted = KeysAndAttributes::builder().set_keys(Some(wanted)).build().map_err(Failed::fault)?;
-            let mut open = Some(HashMap::from([(self.names.records.clone(), wanted)]));
+            let mut open = Some(HashMap::from([(table.to_owned(), wanted)]));
             for _ in 0..MOST_ROUNDS {
                 let Some(wanted) = open.take().filter(|wanted| !wanted.is_empty()) else { break };
                 let answer = self

@@ -1,7 +1,7 @@
 //! A bucket in memory behind the HTTP connector of the real AWS SDK.
 //!
 //! It speaks the part of S3's REST protocol that files are written and read with: `GetObject`, `PutObject`, `CreateMultipartUpload`,
-//! `UploadPart`, `CompleteMultipartUpload`, `AbortMultipartUpload`. Parts but for the last must have 5 MiB, as on AWS.
+//! `UploadPart`, `CompleteMultipartUpload`, `AbortMultipartUpload`; and `If-None-Match: *`. Parts but for the last must have 5 MiB, as on AWS.
 //! It checks no signature and no checksum, and keeps no versions.
 
 use std::{
@@ -85,6 +85,11 @@ impl EmbeddedBucket {
     /// Puts other bytes under a key, as nobody of the house would.
     pub fn tamper(&self, key: &str, bytes: Vec<u8>) {
         self.state().objects.insert(key.to_owned(), bytes);
+    }
+
+    /// Takes away what is under a key, as nobody of the house would.
+    pub fn lose(&self, key: &str) {
+        self.state().objects.remove(key);
     }
 
     /// The bytes under a key.
@@ -187,6 +192,7 @@ impl EmbeddedBucket {
                 state.uploads.remove(&id);
                 respond(204, String::new())
             }
+            ("PUT", None) if is_once(request) && state.objects.contains_key(&key) => refused(412, "PreconditionFailed"),
             ("PUT", None) => {
                 state.objects.insert(key, body);
                 tagged("\"whole\"")
@@ -213,6 +219,11 @@ impl HttpConnector for EmbeddedBucket {
             bucket.exchange(&request)
         })
     }
+}
+
+/// Whether a write is only for a place where nothing is.
+fn is_once(request: &HttpRequest) -> bool {
+    request.headers().get("if-none-match") == Some("*")
 }
 
 /// Path without its leading slash, and the query.

@@ -23,6 +23,7 @@ use edge::{
     http,
     keys::{KeyRotation, SigningKeys},
     requests::Requests,
+    seals::Sealing,
     stream::Parking,
     token::{Realm, Signer, SigningSecret, generate_key_pair},
 };
@@ -33,8 +34,9 @@ use serde_json::Value;
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, DayCloseWriter, DayCloses,
     Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Payouts,
-    Proofs, PublicKey, QueueUrls, Queues, Reservations, SecondFactors, Sessions, SettlementWriter, Settlements,
-    StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
+    ProofWriter, Proofs, PublicKey, QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions, SettlementWriter,
+    Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors,
+    Users,
 };
 
 use crate::{
@@ -50,6 +52,8 @@ pub const CASH_CAP_MINOR: i64 = 20_000_000;
 const APPROVALS: &str = "disbursement:24:10000000=1,50000000=2";
 /// What secrets are derived from.
 pub const PEPPER: &[u8] = b"a key of at least thirty-two bytes";
+/// The secret with the key of seals.
+const SEAL_SECRET: &str = "seal";
 /// The secret with the signing key.
 const SIGNING_SECRET: &str = "signing";
 /// The address that mails come from.
@@ -150,6 +154,8 @@ pub struct World {
     pub table: EmbeddedTable,
     /// The bucket of settlement files and exports.
     pub bucket: EmbeddedBucket,
+    /// The bucket of seals.
+    pub locked: EmbeddedBucket,
     /// The queues.
     pub queues: EmbeddedQueues,
     /// SMS, mail and secrets.
@@ -182,7 +188,9 @@ impl World {
         let pennco = open_office(&directory, &signer, "pennco").await;
         let vishi = open_office(&directory, &signer, "vishi").await;
         let (bucket, queues) = (EmbeddedBucket::beside(&table), EmbeddedQueues::beside(&table));
+        let locked = EmbeddedBucket::beside(&table);
         let post = EmbeddedPost::beside(&table);
+        post.keep_secret(SEAL_SECRET, "a placeholder that is no key");
         post.keep_secret(SIGNING_SECRET, &serde_json::to_string(&secret).expect("a secret as JSON"));
         let trust = Trust::new(tables(&table), anchors.clone(), now);
         for office in [&pennco, &vishi] {
@@ -191,7 +199,7 @@ impl World {
         let throttle = Throttle::new(tables(&table));
         let authorizer = Authorizer::new(realm(), trust, throttle.clone());
         table.reset_calls();
-        Self { table, bucket, queues, post, pennco, vishi, signer, public_key, authorizer, throttle, anchors }
+        Self { table, bucket, locked, queues, post, pennco, vishi, signer, public_key, authorizer, throttle, anchors }
     }
 
     /// The time at which requests arrive unless told.
@@ -377,6 +385,24 @@ impl World {
     #[must_use]
     pub fn proofs(&self) -> Proofs {
         Proofs::new(self.tables())
+    }
+
+    /// What proves the books.
+    #[must_use]
+    pub fn proof_writer(&self) -> ProofWriter {
+        ProofWriter::new(self.tables(), self.seals())
+    }
+
+    /// Seals of history.
+    #[must_use]
+    pub fn seals(&self) -> Seals {
+        Seals::new(self.tables(), Files::new(self.locked.client(), BUCKET.to_owned()))
+    }
+
+    /// What seals history.
+    #[must_use]
+    pub fn sealing(&self) -> Sealing {
+        Sealing::new(self.post.secrets_client(), SEAL_SECRET.to_owned(), self.seals())
     }
 
     /// Events that have not reached their queues, named `activity`, `day-close.fifo`, `settlement.fifo`, `export`,

@@ -78,6 +78,7 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::EXPORT_GET, 200, export_get::handle)?;
     document.route(&access::EXPOSURE_GET, 200, exposure_get::handle)?;
     document.open_route(&access::JWKS_GET, 200, jwks_get::handle)?;
+    document.route(&access::LEDGER_PROVE, 200, ledger_prove::handle)?;
     document.route(&access::LOCATION_RECORD, 202, location_record::handle)?;
     document.open_route(&access::OTP_REQUEST, 202, otp_request::handle)?;
     document.open_route(&access::PASSWORD_RESET, 202, password_reset::handle)?;

@@ -6,11 +6,11 @@ use domain::access::{
     CLIENT_CREATE, CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE, DAY_CLOSE_GET, DAY_CLOSE_LIST,
     DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE,
     DISBURSEMENT_CANCEL, DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET,
-    EXPOSURE_GET, JWKS_GET, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PAYOUT_CREATE, PAYOUT_GET,
-    PAYOUT_LIST, PAYOUT_UPDATE, PROOF_GET, RESERVATION_CREATE, RESERVATION_GET, RESERVATION_SETTLE, RESERVATION_VOID,
-    ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST,
-    STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL, TRANSFER_CREATE,
-    TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    EXPOSURE_GET, JWKS_GET, LEDGER_PROVE, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PAYOUT_CREATE,
+    PAYOUT_GET, PAYOUT_LIST, PAYOUT_UPDATE, PROOF_GET, RESERVATION_CREATE, RESERVATION_GET, RESERVATION_SETTLE,
+    RESERVATION_VOID, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET,
+    SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL,
+    TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -243,7 +243,7 @@ async fn every_route_is_measured() {
     rows.push(("`export-get`".to_owned(), measured(&world, &EXPORT_GET, &request).await));
     let tick = edge::schedule::Tick { at: world.now(), message_id: "tick".to_owned() };
     world.table.reset_calls();
-    invariant_check::handle(&world.proofs(), tick).await.unwrap();
+    invariant_check::handle(&world.proof_writer(), tick).await.unwrap();
     rows.push(("`invariant-check`, two operators of nine accounts".to_owned(), world.table.calls()));
     rows.push(("`proof-get`".to_owned(), measured(&world, &PROOF_GET, &desk.asks(&PROOF_GET)).await));
     let known = call(&world, &STATEMENT_LIST, &pennco.settlement.asks(&STATEMENT_LIST)).await;
@@ -254,6 +254,7 @@ async fn every_route_is_measured() {
     seen.extend(["day-close-get", "day-close-list", "settlement-get", "export-get", "proof-get"]);
     seen.extend(["statement-get", "statement-list"]);
     seen.extend(payouts(&mut rows).await);
+    seen.push(seals(&mut rows).await);
     for route in ROUTES {
         assert!(seen.contains(&route.function), "{} is not measured", route.function);
     }
@@ -267,6 +268,34 @@ async fn every_route_is_measured() {
         let (read, write, index) = (total.read_units, total.write_units, total.index_write_units);
         println!("| {name} | {} | {read} | {write} | {index} |", of.join(", "));
     }
+}
+
+/// Sealing an hour, reading it again and proving a part of it, in a world of its own. Whose it is.
+async fn seals(rows: &mut Vec<(String, Calls)>) -> &'static str {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    for n in 0..10 {
+        crate::steps::collected(&world, pennco, &format!("BF-{n}"), 5).await;
+    }
+    relay(&world).await;
+    crate::ledger_seal::seal(&world, crate::ledger_seal::OVER - 3_600).await.unwrap();
+    let objects = world.locked.calls();
+    world.table.reset_calls();
+    crate::ledger_seal::seal(&world, crate::ledger_seal::OVER).await.unwrap();
+    rows.push(("`ledger-seal`, two operators, an hour of 30 commits and one of none".to_owned(), world.table.calls()));
+    println!("`ledger-seal`: {} calls to S3", world.locked.calls() - objects);
+    let objects = world.locked.calls();
+    world.table.reset_calls();
+    crate::invariant_check::check(&world, crate::ledger_seal::OVER).await.unwrap();
+    rows.push(("`invariant-check`, the same with 25 seals each, six hours read".to_owned(), world.table.calls()));
+    println!("`invariant-check`: {} calls to S3", world.locked.calls() - objects);
+    let transfer = crate::invariant_check::entries(&world).pop().unwrap();
+    let request = pennco.admin.asks(&LEDGER_PROVE).query("transfer_id", transfer["transfer_id"]["S"].as_str().unwrap());
+    rows.push((
+        "`ledger-prove`, a transfer of two entries".to_owned(),
+        measured(&world, &LEDGER_PROVE, &request).await,
+    ));
+    LEDGER_PROVE.function
 }
 
 /// A payout that fails and is made again, in a world of its own. Whose they are.
@@ -411,6 +440,7 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
         work_off("statement.fifo", &messages[..1], async |m| statement_match::handle(&statements, m).await).await;
     assert!(failed.is_empty());
     rows.push(("`statement-match`, one line that matches nothing".to_owned(), world.table.calls()));
+    relay(world).await;
     let messages = waiting(world, "export");
     world.table.reset_calls();
     let failed = work_off("export", &messages[..1], async |m| export_build::handle(&exports, m).await).await;

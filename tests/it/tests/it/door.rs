@@ -112,6 +112,9 @@ pub(crate) fn call<'a>(
         "jwks-get" => {
             boxed(|| async move { world.send_open(route, jwks_get::handle, &world.directory(), request).await })
         }
+        "ledger-prove" => {
+            boxed(|| async move { world.send(route, ledger_prove::handle, &world.seals(), request).await })
+        }
         "location-record" => {
             boxed(|| async move { world.send(route, location_record::handle, &world.tracks(), request).await })
         }

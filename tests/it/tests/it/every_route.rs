@@ -54,6 +54,7 @@ fn query(route: &Route) -> &'static [(&'static str, &'static str)] {
         "activity-get" => &[("from", "2026-11-21T00:00:00Z"), ("to", "2026-11-21T23:00:00Z")],
         "agent-list" => &[("region", "pune-north")],
         "delivery-list" => &[("due", TODAY)],
+        "ledger-prove" => &[("commit_id", "cmt_01kagwtb0084nrm0ppw3zy9t20")],
         _ => &[],
     }
 }

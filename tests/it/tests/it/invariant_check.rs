@@ -1,4 +1,4 @@
-//! `invariant-check`: proves every five minutes that every operator's books balance.
+//! `invariant-check`: proves every five minutes that every operator's books balance and its history is as it was sealed.
 
 use domain::{Failed, access::PROOF_GET};
 use edge::schedule::Tick;
@@ -7,13 +7,14 @@ use testkit::{LEDGER, NOW_MILLIS, RECORDS, Reply, World};
 
 use crate::{
     door::call,
-    steps::{build_settlements, close_day, collected, handed_over},
+    ledger_seal::{OVER, seal},
+    steps::{build_settlements, close_day, collected, handed_over, relay},
 };
 
 /// Checks at so many seconds from now.
 pub(crate) async fn check(world: &World, seconds: i64) -> Result<(), Failed> {
     let at = domain::Timestamp::from_millis(NOW_MILLIS).plus_seconds(seconds);
-    invariant_check::handle(&world.proofs(), Tick { at, message_id: "tick".to_owned() }).await
+    invariant_check::handle(&world.proof_writer(), Tick { at, message_id: "tick".to_owned() }).await
 }
 
 async fn proof(world: &World) -> Reply {
@@ -41,6 +42,36 @@ pub(crate) async fn corrupt(world: &World, table: &str, item: &Value, path: &str
     let by = aws_sdk_dynamodb::types::AttributeValue::N(by.to_string());
     let update = update.update_expression(format!("SET {path} = {path} + :by")).expression_attribute_values(":by", by);
     update.send().await.unwrap();
+}
+
+/// Sets texts of an item behind everybody's back, or makes one.
+async fn set(world: &World, table: &str, place: (&str, &str), texts: &[(&str, &str)]) {
+    let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    let client = world.table.client();
+    let update = client.update_item().table_name(table).key("pk", text(place.0)).key("sk", text(place.1));
+    let sets: Vec<String> = (0..texts.len()).map(|n| format!("#n{n} = :t{n}")).collect();
+    let update = texts.iter().enumerate().fold(update, |update, (n, (name, to))| {
+        let update = update.expression_attribute_names(format!("#n{n}"), *name);
+        update.expression_attribute_values(format!(":t{n}"), text(to))
+    });
+    update.update_expression(format!("SET {}", sets.join(", "))).send().await.unwrap();
+}
+
+fn place(item: &Value) -> (&str, &str) {
+    (item["pk"]["S"].as_str().unwrap(), item["sk"]["S"].as_str().unwrap())
+}
+
+/// Sets a text of an item behind everybody's back.
+pub(crate) async fn put_text(world: &World, table: &str, item: &Value, name: &str, to: &str) {
+    set(world, table, place(item), &[(name, to)]).await;
+}
+
+/// Takes an item away behind everybody's back.
+pub(crate) async fn delete(world: &World, table: &str, item: &Value) {
+    let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    let (pk, sk) = place(item);
+    let delete = world.table.client().delete_item().table_name(table).key("pk", text(pk)).key("sk", text(sk));
+    delete.send().await.unwrap();
 }
 
 #[tokio::test]
@@ -112,12 +143,14 @@ fn balances(world: &World) -> Vec<Value> {
 async fn a_settlement_that_is_never_built_is_named_an_hour_after_it_was_first_seen() {
     let world = World::new().await;
     assert_eq!(close_day(&world, &world.pennco.settlement, "close", "2026-11-20").await.status, 202);
+    relay(&world).await;
     for seconds in [0, 1_800, 3_599] {
         check(&world, seconds).await.unwrap();
     }
     assert!(check(&world, 7_200).await.is_err());
     assert_eq!(proof(&world).await.json["breaches"][0]["invariant"], "V9");
     assert!(build_settlements(&world).await.is_empty());
+    relay(&world).await;
     check(&world, 7_300).await.unwrap();
     assert_eq!(proof(&world).await.json["holds"], true);
 }
@@ -144,4 +177,192 @@ async fn an_account_whose_available_money_is_not_its_balance_less_what_is_held_i
             assert_eq!(subjects(&proof(&world).await), [account], "{prefix} by {by}");
         }
     }
+}
+
+/// A day whose events are relayed and whose hours are sealed.
+async fn a_sealed_day() -> World {
+    let world = World::new().await;
+    a_day(&world).await;
+    relay(&world).await;
+    seal(&world, OVER).await.unwrap();
+    world
+}
+
+/// Checks after the seals; the breaches of history, by subject.
+async fn history(world: &World) -> Vec<String> {
+    let checked = check(world, OVER + 300).await;
+    let proof = proof(world).await;
+    assert_eq!(checked.is_ok(), proof.json["holds"] == true, "{proof:?}");
+    let breaches = proof.json["breaches"].as_array().unwrap();
+    let of_history = breaches.iter().filter(|breach| breach["invariant"] == "V13");
+    of_history.map(|breach| breach["subject"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What the leaf of an item is called.
+fn leaf_of(item: &Value) -> String {
+    let (pk, sk) = place(item);
+    format!("{}#{sk}", pk.split_once('#').unwrap().1)
+}
+
+/// Everything of an operator that is sealed, with its table and a text of it.
+fn sealed_rows(world: &World) -> Vec<(&'static str, Value, &'static str)> {
+    let commits = beginning_with(world, RECORDS, "pennco#commit#").into_iter().map(|row| (RECORDS, row, "body"));
+    let ledger = beginning_with(world, LEDGER, "pennco#").into_iter().map(|row| (LEDGER, row, "kind"));
+    commits.chain(ledger).collect()
+}
+
+#[tokio::test]
+async fn history_that_nobody_touched_holds_and_says_how_much_was_read() {
+    let world = a_sealed_day().await;
+    assert_eq!(history(&world).await, [""; 0]);
+    let found = proof(&world).await.json["history"].clone();
+    let wanted = json!({ "seals": 25, "sealed_until": "2026-11-21T07:00:00.000Z", "hours": 6, "next": 4 });
+    for (member, value) in wanted.as_object().unwrap() {
+        assert_eq!(found[member], *value, "{member} of {found}");
+    }
+    assert_eq!(proof(&world).await.json["unrelayed"], 0);
+    // The first hour, in which they were taken on, is among the older ones that are read first.
+    assert_eq!(found["leaves"], sealed_rows(&world).len(), "{found}");
+}
+
+#[tokio::test]
+async fn a_text_that_was_changed_in_any_sealed_row_is_named_by_the_next_check() {
+    let world = a_sealed_day().await;
+    let rows = sealed_rows(&world);
+    for (table, row, name) in &rows {
+        put_text(&world, table, row, name, "forged").await;
+        // The second hour of the rotation that is not empty is the newest: both are read by each sixth check at the latest.
+        let mut found = vec![];
+        for _ in 0..6 {
+            found = history(&world).await;
+            if !found.is_empty() {
+                break;
+            }
+        }
+        let own = leaf_of(row);
+        assert!(found.contains(&own), "{own} is not among {found:?}");
+        let is_whole_transfer = row["sk"]["S"] == "transfer";
+        assert_eq!(found.len(), if is_whole_transfer { 3 } else { 1 }, "{found:?}");
+        put_text(&world, table, row, name, row[*name]["S"].as_str().unwrap()).await;
+    }
+    assert_eq!(history(&world).await, [""; 0]);
+    println!("texts changed in sealed rows: {0} of {0} named", rows.len());
+}
+
+#[tokio::test]
+async fn rows_that_are_gone_new_or_swapped_are_named_by_the_next_check() {
+    let newest = |world: &World| -> Vec<(&'static str, Value, &'static str)> {
+        let from = domain::CommitId::prefix(domain::seal::hour_of(world.now()));
+        let filed = |row: &Value| row["commit_id"]["S"].as_str().or(row["owner_sk"]["S"].as_str()).unwrap().to_owned();
+        let mut rows = sealed_rows(world);
+        rows.retain(|(_, row, _)| filed(row) >= from);
+        rows
+    };
+    let world = a_sealed_day().await;
+    let count = newest(&world).len();
+    for n in (0..count).step_by(7) {
+        let world = a_sealed_day().await;
+        let (table, row, _) = newest(&world).swap_remove(n);
+        delete(&world, table, &row).await;
+        let found = history(&world).await;
+        assert!(found.contains(&leaf_of(&row)), "{} is not among {found:?}", leaf_of(&row));
+    }
+    let commits: Vec<_> = newest(&world).into_iter().filter(|(table, ..)| *table == RECORDS).collect();
+    let (one, other) = (&commits[0].1, &commits[1].1);
+    // Two commits change places in time.
+    for (row, to) in [(one, other), (other, one)] {
+        put_text(&world, RECORDS, row, "owner_sk", to["owner_sk"]["S"].as_str().unwrap()).await;
+    }
+    let found = history(&world).await;
+    assert!(found.contains(&leaf_of(one)) && found.contains(&leaf_of(other)), "{found:?}");
+    // A commit that nobody gave.
+    let world = a_sealed_day().await;
+    let id = domain::CommitId::mint(world.now().plus_seconds(1), &[b"forged"]).to_string();
+    let texts = [("owner_pk", "pennco#commits#2026-11-21"), ("owner_sk", id.as_str()), ("body", "{}")];
+    set(&world, RECORDS, ("pennco#commit#usr_x#delivery-create#k", "commit"), &texts).await;
+    assert_eq!(history(&world).await, ["commit#usr_x#delivery-create#k#commit"]);
+}
+
+#[tokio::test]
+async fn a_seal_that_was_changed_or_lost_is_named_by_the_next_check_whichever_it_is() {
+    let world = a_sealed_day().await;
+    let mut rows = beginning_with(&world, RECORDS, "pennco#seals");
+    rows.sort_by_key(|row| row["sk"]["S"].as_str().unwrap().to_owned());
+    assert_eq!(rows.len(), 25);
+    let last = rows.len() - 1;
+    for (n, row) in rows.iter().enumerate() {
+        corrupt(&world, RECORDS, row, "seal.leaf_count", 1).await;
+        let found = history(&world).await;
+        // Its own signature and copy when its hour is read again, and in any case the link of the next.
+        let named = [format!("seal {n}"), format!("seal {}", n + 1)];
+        assert!(!found.is_empty() && found.iter().all(|seal| named.contains(seal)), "{n}: {found:?}");
+        assert!(found.contains(&named[usize::from(n != last)]), "{n}: {found:?}");
+        corrupt(&world, RECORDS, row, "seal.leaf_count", -1).await;
+    }
+    assert_eq!(history(&world).await, [""; 0]);
+    for n in [0, 7, last] {
+        let world = a_sealed_day().await;
+        history(&world).await;
+        delete(&world, RECORDS, &rows[n]).await;
+        let found = history(&world).await;
+        let named = if n == last { "seal 24".to_owned() } else { format!("seal {}", n + 1) };
+        assert!(found.contains(&named), "{n} gone: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_is_not_the_one_in_the_locked_bucket_or_whose_leaves_are_lost_is_named() {
+    let world = a_sealed_day().await;
+    let key = "pennco/0000000024.json";
+    let copy = world.locked.object(key).unwrap();
+    world.locked.tamper(key, world.locked.object("pennco/0000000023.json").unwrap());
+    assert_eq!(history(&world).await, ["seal 24"]);
+    world.locked.lose(key);
+    assert_eq!(history(&world).await, ["seal 24"]);
+    world.locked.tamper(key, copy);
+    let leaves =
+        world.locked.keys().into_iter().find(|key| key.starts_with("pennco/0000000024.") && key.ends_with(".leaves"));
+    world.locked.lose(&leaves.unwrap());
+    let (table, row, name) = sealed_rows(&world).pop().unwrap();
+    put_text(&world, table, &row, name, "forged").await;
+    let found = history(&world).await;
+    assert!(
+        !found.is_empty() && found.iter().all(|seal| seal == "seal 24" || seal == "seal 0" || *seal == leaf_of(&row)),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn hours_that_are_not_sealed_in_time_are_named() {
+    let world = World::new().await;
+    relay(&world).await;
+    seal(&world, OVER).await.unwrap();
+    // The next hour can be sealed at 08:15, and is late three hours after that.
+    for (seconds, holds) in [(OVER + 3_600 + 3 * 3_600 - 1, true), (OVER + 3_600 + 3 * 3_600, false)] {
+        assert_eq!(check(&world, seconds).await.is_ok(), holds, "{seconds}");
+    }
+    seal(&world, OVER + 4 * 3_600).await.unwrap();
+    check(&world, OVER + 4 * 3_600 + 60).await.unwrap();
+    let never = World::new().await;
+    relay(&never).await;
+    for (seconds, holds) in [(0, true), (3 * 3_600 - 1, true), (3 * 3_600, false)] {
+        assert_eq!(check(&never, seconds).await.is_ok(), holds, "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn events_that_stay_in_the_outbox_are_named_after_a_quarter_of_an_hour() {
+    let world = World::new().await;
+    relay(&world).await;
+    let visit = collected(&world, &world.pennco, "BF-1", 5).await;
+    check(&world, 899).await.unwrap();
+    assert_eq!(proof(&world).await.json["unrelayed"], 3, "planned, assigned, confirmed");
+    assert!(check(&world, 900).await.is_err());
+    let shown = proof(&world).await;
+    let breaches = shown.json["breaches"].as_array().unwrap();
+    assert!(breaches.len() == 3 && breaches.iter().all(|breach| breach["invariant"] == "V7"), "{shown:?}");
+    let confirmed = format!("commit.{}.delivery-confirm.collect-BF-1", world.pennco.agents[0].subject());
+    assert!(subjects(&shown).contains(&confirmed.as_str()), "{visit}: {shown:?}");
+    relay(&world).await;
+    check(&world, 900).await.unwrap();
 }

@@ -57,6 +57,8 @@ mod exposure_get;
 mod invariant_check;
 mod jwks_get;
 mod key_rotate;
+mod ledger_prove;
+mod ledger_seal;
 mod location_record;
 mod message_send;
 mod otp_request;

@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 107] = [
+const USES: [(&str, &str); 109] = [
     ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
@@ -105,11 +105,11 @@ const USES: [(&str, &str); 107] = [
     ("Requests::otp", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Requests::reset", "Records:GetItem Records:PutItem Records:UpdateItem"),
     (
-        "Proofs::check",
-        "Records:BatchGetItem Records:GetItem Records:Query Records:UpdateItem RecordsWorklist:Query Ledger:Query",
+        "ProofWriter::check",
+        "Records:BatchGetItem Records:GetItem Records:Query Records:UpdateItem RecordsOwner:Query RecordsWorklist:Query Ledger:BatchGetItem Ledger:Query Seals:GetObject",
     ),
+    ("ProofWriter::operators", "Records:Query"),
     ("Proofs::get", "Records:GetItem"),
-    ("Proofs::operators", "Records:Query"),
     ("Reservations::account", "Records:GetItem"),
     ("Reservations::books", "Records:GetItem Ledger:GetItem"),
     ("Reservations::create", "Records:PutItem Records:UpdateItem"),
@@ -121,6 +121,14 @@ const USES: [(&str, &str); 107] = [
     ("Reservations::operators", "Records:Query"),
     ("Reservations::release", "Records:DeleteItem Records:PutItem Records:UpdateItem"),
     ("Reservations::settle", "Records:DeleteItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
+    (
+        "Sealing::seal_due",
+        "Records:BatchGetItem Records:PutItem Records:Query RecordsOwner:Query Ledger:BatchGetItem Seals:GetObject Seals:PutObject SealSecret:GetSecretValue SealSecret:PutSecretValue",
+    ),
+    (
+        "Seals::evidence",
+        "Records:BatchGetItem Records:GetItem Records:Query RecordsOwner:Query Ledger:BatchGetItem Ledger:GetItem Seals:GetObject",
+    ),
     ("SecondFactors::confirm", "Records:PutItem PepperSecret:GetSecretValue"),
     ("SecondFactors::enrol", "Records:PutItem PepperSecret:GetSecretValue"),
     ("SecondFactors::get", "Records:GetItem"),
@@ -169,7 +177,7 @@ const QUEUES: [&str; 6] =
 const COUNT: &str = "Records:UpdateItem";
 
 /// Variables that each capability reads beyond what Globals set.
-const VARIABLES: [(&str, &[&str]); 13] = [
+const VARIABLES: [(&str, &[&str]); 16] = [
     ("authorizer", &["AUDIENCE", "ISSUER"]),
     ("client_secrets", &["PEPPER_SECRET"]),
     ("credentials", &["AUDIENCE", "ISSUER", "PEPPER_SECRET", "SIGNING_SECRET"]),
@@ -190,6 +198,9 @@ const VARIABLES: [(&str, &[&str]); 13] = [
         ],
     ),
     ("parking", &["POISON_QUEUE_URL"]),
+    ("proof_writer", &["SEALS_BUCKET"]),
+    ("sealing", &["SEALS_BUCKET", "SEAL_SECRET"]),
+    ("seals", &["SEALS_BUCKET"]),
     ("second_factors", &["PEPPER_SECRET"]),
     ("settlement_writer", &["FILES_BUCKET"]),
     ("statement_writer", &["FILES_BUCKET"]),
