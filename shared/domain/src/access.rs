@@ -142,6 +142,7 @@ macro_rules! routes {
 }
 
 routes! {
+    ACCOUNT_CLOSE = "account-close", "POST" "/api/v1/accounts/{account_id}/close", Command, [Settlement Operator, Admin Operator];
     ACCOUNT_GET = "account-get", "GET" "/api/v1/accounts/{account_id}", List, [Agent Own, Staff Operator, Settlement Operator, Partner Own, Admin Operator];
     ACTIVITY_GET = "activity-get", "GET" "/api/v1/activity", Query, [Staff Region, Settlement Operator, Admin Operator];
     AGENT_LIST = "agent-list", "GET" "/api/v1/agents", List, [Staff Region, Settlement Operator, Admin Operator];
@@ -181,6 +182,10 @@ routes! {
     PAYOUT_LIST = "payout-list", "GET" "/api/v1/payouts", List, [Settlement Operator, Partner Own, Admin Operator];
     PAYOUT_UPDATE = "payout-update", "PATCH" "/api/v1/payouts/{payout_id}", Edit, [Settlement Operator];
     PROOF_GET = "proof-get", "GET" "/api/v1/proof", Query, [Staff Operator, Settlement Operator, Admin Operator];
+    RESERVATION_CREATE = "reservation-create", "POST" "/api/v1/reservations", Command, [Settlement Operator, Admin Operator];
+    RESERVATION_GET = "reservation-get", "GET" "/api/v1/reservations/{reservation_id}", Query, [Staff Operator, Settlement Operator, Admin Operator];
+    RESERVATION_SETTLE = "reservation-settle", "POST" "/api/v1/reservations/{reservation_id}/settle", Command, [Settlement Operator, Admin Operator];
+    RESERVATION_VOID = "reservation-void", "POST" "/api/v1/reservations/{reservation_id}/void", Command, [Settlement Operator, Admin Operator];
     SESSION_CREATE = "session-create", "POST" "/api/v1/auth/session", Public, [];
     SESSION_DELETE = "session-delete", "DELETE" "/api/v1/auth/session", NaturalCommand, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];
     SESSION_GET = "session-get", "GET" "/api/v1/auth/session", Query, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];
@@ -193,6 +198,9 @@ routes! {
     TOKEN_ISSUE = "token-issue", "POST" "/api/v1/auth/token", Token, [];
     TOTP_CONFIRM = "totp-confirm", "POST" "/api/v1/auth/totp/confirm", NaturalCommand, [Staff Own, Settlement Own, Admin Own];
     TOTP_ENROL = "totp-enrol", "POST" "/api/v1/auth/totp", NaturalCommand, [Staff Own, Settlement Own, Admin Own];
+    TRANSFER_CREATE = "transfer-create", "POST" "/api/v1/transfers", Command, [Settlement Operator, Admin Operator];
+    TRANSFER_GET = "transfer-get", "GET" "/api/v1/transfers/{transfer_id}", Query, [Staff Operator, Settlement Operator, Admin Operator];
+    TRANSFER_REVERSE = "transfer-reverse", "POST" "/api/v1/transfers/{transfer_id}/reverse", Command, [Settlement Operator, Admin Operator];
     USER_CREATE = "user-create", "POST" "/api/v1/users", Command, [Admin Operator];
     USER_GET = "user-get", "GET" "/api/v1/users/{user_id}", Query, [Admin Operator];
     USER_LIST = "user-list", "GET" "/api/v1/users", List, [Admin Operator];
@@ -378,6 +386,8 @@ parties! {
     Staff: Staff | Settlement | Admin;
     /// A caller who reconciles and settles.
     SettlementDesk: Settlement;
+    /// A caller who keeps the books.
+    Bookkeeper: Settlement | Admin;
     /// A caller who may approve what somebody else asked for: not the desk and the agents, who carry it out.
     Approver: Settlement | Partner | Admin;
     /// A caller who may have history proven: the lender its own part of it.

@@ -178,6 +178,11 @@ id_type!(
     "ses"
 );
 id_type!(
+    /// Money of an account that is held for something until it is spent or let go.
+    ReservationId,
+    "rsv"
+);
+id_type!(
     /// What is owed between operator and partner for one business day.
     SettlementId,
     "stl"
@@ -229,6 +234,12 @@ text_type!(
 text_type!(
     /// A microfinance lender whose cash the operator moves.
     PartnerName,
+    is_name,
+    "a short name of lower-case letters, digits and hyphens"
+);
+text_type!(
+    /// What an operator sets money aside or spends it for: a budget or an expense.
+    PurposeName,
     is_name,
     "a short name of lower-case letters, digits and hyphens"
 );

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize, de};
 use utoipa::ToSchema;
 
 use crate::{
-    AgentId, Currency, DeliveryId, Money, OperatorName, PartnerName, Timestamp, TransferId,
+    AgentId, Currency, DeliveryId, Money, OperatorName, PartnerName, PurposeName, Refusal, ReservationId, Timestamp,
+    TransferId,
     access::{Belongings, Owned},
     id::NotAnId,
 };
 
-/// A ledger account, named by what it is for: `agent_cash.agt_…`, `partner_control.bfil`, `partner_settlement.bfil`, `vault.pennco`.
+/// A ledger account, named by its kind and whose it is or what it is for: `agent_cash.agt_…`, `partner_control.bfil`,
+/// `partner_settlement.bfil`, `vault.pennco`, `bank.pennco`, `suspense.pennco`, `budget.sms`, `expense.fuel`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Account {
     /// The cash an agent carries: never below zero, never above the agent's cap.
@@ -22,6 +24,25 @@ pub enum Account {
     PartnerSettlement(PartnerName),
     /// The operator's own cash that agents' floats come from.
     Vault(OperatorName),
+    /// The operator's account at its bank.
+    Bank(OperatorName),
+    /// What is there and cannot be explained yet.
+    Suspense(OperatorName),
+    /// Money set aside for a purpose: never below zero. It is there when money first comes to it.
+    Budget(PurposeName),
+    /// What was spent for a purpose. It is there when something was.
+    Expense(PurposeName),
+}
+
+/// What bounds a balance, at the moment of the write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limits {
+    /// Nothing: it may be of either sign.
+    None,
+    /// Never below zero.
+    Floor,
+    /// Never below zero, never above the owner's cap.
+    FloorAndCap,
 }
 
 /// Shards of a balance that many agents write at once. A DynamoDB item takes about one transaction in flight:
@@ -37,6 +58,10 @@ impl Account {
             Self::PartnerControl(_) => "partner_control",
             Self::PartnerSettlement(_) => "partner_settlement",
             Self::Vault(_) => "vault",
+            Self::Bank(_) => "bank",
+            Self::Suspense(_) => "suspense",
+            Self::Budget(_) => "budget",
+            Self::Expense(_) => "expense",
         }
     }
 
@@ -45,7 +70,13 @@ impl Account {
     pub fn shards(&self) -> u8 {
         match self {
             Self::PartnerControl(_) => CONTROL_SHARDS,
-            Self::AgentCash(_) | Self::PartnerSettlement(_) | Self::Vault(_) => 1,
+            Self::AgentCash(_)
+            | Self::PartnerSettlement(_)
+            | Self::Vault(_)
+            | Self::Bank(_)
+            | Self::Suspense(_)
+            | Self::Budget(_)
+            | Self::Expense(_) => 1,
         }
     }
 
@@ -56,12 +87,51 @@ impl Account {
         sum.checked_rem(self.shards()).unwrap_or(0)
     }
 
+    /// What bounds its balance.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        match self {
+            Self::AgentCash(_) => Limits::FloorAndCap,
+            Self::Budget(_) => Limits::Floor,
+            Self::PartnerControl(_)
+            | Self::PartnerSettlement(_)
+            | Self::Vault(_)
+            | Self::Bank(_)
+            | Self::Suspense(_)
+            | Self::Expense(_) => Limits::None,
+        }
+    }
+
     /// Whether its balance has a floor of zero and a cap.
     #[must_use]
     pub fn is_capped(&self) -> bool {
+        self.limits() == Limits::FloorAndCap
+    }
+
+    /// Whether it is there when it is first posted to, and must be remembered to be found again.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        matches!(self, Self::Budget(_) | Self::Expense(_))
+    }
+
+    /// Whether it can be closed: those of the operator as a whole and of its partners stay as long as these do.
+    #[must_use]
+    pub fn is_closable(&self) -> bool {
+        self.is_named() || matches!(self, Self::AgentCash(_))
+    }
+
+    /// The refusal of what would take more out of it than is there.
+    #[must_use]
+    pub fn insufficient(&self) -> Refusal {
         match self {
-            Self::AgentCash(_) => true,
-            Self::PartnerControl(_) | Self::PartnerSettlement(_) | Self::Vault(_) => false,
+            Self::AgentCash(_) => Refusal::InsufficientCash,
+            Self::PartnerControl(_)
+            | Self::PartnerSettlement(_)
+            | Self::Vault(_)
+            | Self::Bank(_)
+            | Self::Suspense(_)
+            | Self::Budget(_)
+            | Self::Expense(_) => Refusal::InsufficientFunds,
         }
     }
 }
@@ -74,7 +144,9 @@ impl Owned for Account {
             Self::PartnerControl(partner) | Self::PartnerSettlement(partner) => {
                 Belongings { partner: Some(partner), ..Belongings::default() }
             }
-            Self::Vault(_) => Belongings::default(),
+            Self::Vault(_) | Self::Bank(_) | Self::Suspense(_) | Self::Budget(_) | Self::Expense(_) => {
+                Belongings::default()
+            }
         }
     }
 }
@@ -86,6 +158,10 @@ impl fmt::Display for Account {
             Self::PartnerControl(partner) => write!(f, "partner_control.{partner}"),
             Self::PartnerSettlement(partner) => write!(f, "partner_settlement.{partner}"),
             Self::Vault(operator) => write!(f, "vault.{operator}"),
+            Self::Bank(operator) => write!(f, "bank.{operator}"),
+            Self::Suspense(operator) => write!(f, "suspense.{operator}"),
+            Self::Budget(purpose) => write!(f, "budget.{purpose}"),
+            Self::Expense(purpose) => write!(f, "expense.{purpose}"),
         }
     }
 }
@@ -98,6 +174,10 @@ impl FromStr for Account {
             Some(("partner_control", partner)) => partner.parse().map(Self::PartnerControl),
             Some(("partner_settlement", partner)) => partner.parse().map(Self::PartnerSettlement),
             Some(("vault", operator)) => operator.parse().map(Self::Vault),
+            Some(("bank", operator)) => operator.parse().map(Self::Bank),
+            Some(("suspense", operator)) => operator.parse().map(Self::Suspense),
+            Some(("budget", purpose)) => purpose.parse().map(Self::Budget),
+            Some(("expense", purpose)) => purpose.parse().map(Self::Expense),
             Some(_) | None => Err(NotAnId::ACCOUNT),
         }
     }
@@ -184,14 +264,17 @@ pub struct Subject {
     /// The partner's own reference.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reference: Option<String>,
+    /// The reservation that it was settled from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reservation_id: Option<ReservationId>,
     /// The transfer that this one takes back.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reverses: Option<Reversed>,
 }
 
-/// The most entries of a transfer: each is two writes, entry and balance, and a transaction of DynamoDB has a hundred, of
-/// which the commit and what it is about take some.
-pub const MOST_POSTINGS: usize = 40;
+/// The most entries of a transfer: each is up to three writes, entry, balance and the memory of a named account, and a
+/// transaction of DynamoDB has a hundred, of which the commit, the transfer itself and what it is about take some.
+pub const MOST_POSTINGS: usize = 30;
 
 /// Entries that sum to zero, booked together or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,6 +345,12 @@ impl Transfer {
     #[must_use]
     pub fn effective(self, at: Timestamp) -> Self {
         Self { effective_at: Some(at), ..self }
+    }
+
+    /// The transfer, about something.
+    #[must_use]
+    pub fn about(self, subject: Subject) -> Self {
+        Self { subject, ..self }
     }
 
     /// The transfer, with the words of whoever wanted it.
@@ -386,6 +475,31 @@ pub struct Entry {
     pub subject: Subject,
 }
 
+/// Of which times a statement is asked for. With neither it is of now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountQuery {
+    /// What had happened by then, inclusive: entries by their `effective_at`.
+    pub as_of: Option<Timestamp>,
+    /// What we knew by then, inclusive: entries by their `at`.
+    pub known_at: Option<Timestamp>,
+}
+
+impl AccountQuery {
+    /// Whether it is of now, which the kept balance answers.
+    #[must_use]
+    pub fn is_of_now(&self) -> bool {
+        self.as_of.is_none() && self.known_at.is_none()
+    }
+
+    /// Whether an entry had happened and was known.
+    #[must_use]
+    pub fn takes(&self, entry: &Entry) -> bool {
+        self.as_of.is_none_or(|as_of| entry.effective_at <= as_of)
+            && self.known_at.is_none_or(|known_at| entry.at <= known_at)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -416,7 +530,7 @@ mod tests {
         assert_eq!(refused(vec![posting(1, 5), posting(2, -5), posting(3, 0)]), Unbalanced::Zero);
         assert_eq!(refused(vec![posting(1, 5), posting(1, -5)]), Unbalanced::RepeatedAccount);
         assert_eq!(refused(vec![posting(1, i64::MAX), posting(2, 1), posting(3, 1)]), Unbalanced::Sum);
-        for count in [41_u8, 101] {
+        for count in [31_u8, 101] {
             let many = (0..count).map(|index| posting(index, 1)).collect();
             assert_eq!(refused(many), Unbalanced::TooMany, "{count}");
         }
@@ -438,10 +552,18 @@ mod tests {
 
     #[test]
     fn an_account_is_written_and_read_as_one_name() {
-        for text in ["partner_control.bfil", "partner_settlement.lnt-finance", "vault.pennco"] {
+        for text in [
+            "partner_control.bfil",
+            "partner_settlement.lnt-finance",
+            "vault.pennco",
+            "bank.pennco",
+            "suspense.pennco",
+            "budget.sms",
+            "expense.fuel",
+        ] {
             assert_eq!(text.parse::<Account>().map(|account| account.to_string()), Ok(text.to_owned()));
         }
-        for text in ["", "vault", "vault.A", "agent_cash.bfil", "petty.bfil", "vault.a#b"] {
+        for text in ["", "vault", "vault.A", "agent_cash.bfil", "petty.bfil", "vault.a#b", "budget.", "bank.A"] {
             assert!(text.parse::<Account>().is_err(), "{text}");
         }
     }

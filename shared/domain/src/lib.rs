@@ -28,6 +28,7 @@ pub mod problem;
 pub mod proof;
 pub mod reconciliation;
 pub mod refusal;
+pub mod reservation;
 pub mod seal;
 pub mod seal_key;
 pub mod secret;
@@ -37,6 +38,7 @@ pub mod statement;
 pub mod throttle;
 pub mod time;
 pub mod track;
+pub mod transfer;
 pub mod turn_around;
 pub mod user;
 
@@ -47,8 +49,8 @@ pub use event::Event;
 pub use failed::{Failed, Flaw};
 pub use id::{
     AgentId, ApprovalId, BatchId, ChallengeId, ClientId, CommitId, DeliveryId, DeviceId, DisbursementId, EventId,
-    ExportId, OperatorName, PartnerName, PayoutId, RegionName, SessionId, SettlementId, StatementId, TransferId,
-    UserId,
+    ExportId, OperatorName, PartnerName, PayoutId, PurposeName, RegionName, ReservationId, SessionId, SettlementId,
+    StatementId, TransferId, UserId,
 };
 pub use money::{Currency, Money};
 pub use refusal::Refusal;

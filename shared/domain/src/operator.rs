@@ -11,6 +11,7 @@ use crate::{
     calendar::{BusinessCalendar, BusinessDays},
     delivery::NewDelivery,
     disbursement::{Instruction, NewDisbursement},
+    ledger::Account,
     payout::Clock,
     turn_around::{Rail, TurnArounds},
 };
@@ -107,6 +108,17 @@ impl Operator {
             visit: Delivery { awaits_approval: approval_id, ..visit },
             approval,
         })
+    }
+
+    /// Whether it has an account, as far as that follows from the operator alone: that of an agent, a budget or an
+    /// expense is there when its balance is.
+    #[must_use]
+    pub fn has(&self, account: &Account) -> bool {
+        match account {
+            Account::PartnerControl(partner) | Account::PartnerSettlement(partner) => self.partners.contains(partner),
+            Account::Vault(name) | Account::Bank(name) | Account::Suspense(name) => self.operator == *name,
+            Account::AgentCash(_) | Account::Budget(_) | Account::Expense(_) => true,
+        }
     }
 
     /// The zone of its business days; one that is not in the time zone data counts as UTC.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Currency, Day, OperatorName, SettlementId, Timestamp, TransferId,
-    ledger::{Account, Entry},
+    ledger::{Account, Entry, Limits},
     seal::{self, Chain, Fate, Hash, Sealed},
     seal_key::SealKey,
     settlement::{Settlement, SettlementStatus},
@@ -129,6 +129,10 @@ pub struct Balance {
     pub headroom_minor: Option<i64>,
     /// The cap, of a capped account whose owner is known.
     pub cap_minor: Option<i64>,
+    /// What is available of it, if that is kept.
+    pub available_minor: Option<i64>,
+    /// How often it was written, so that what changed and changed back is seen to have moved.
+    pub moves: u64,
 }
 
 /// Books while they are being checked, account by account.
@@ -138,6 +142,7 @@ pub struct Check {
     open: BTreeMap<TransferId, BTreeMap<Currency, i128>>,
     trial: i128,
     folded: i128,
+    reserved: i128,
     waiting: Vec<Building>,
     history: History,
 }
@@ -162,7 +167,7 @@ impl Check {
         };
         let settled_until = now.plus_seconds(-SETTLED_SECONDS);
         let (waiting, history) = before.map(|proof| (proof.building, proof.history)).unwrap_or_default();
-        Self { proof, settled_until, open: BTreeMap::new(), trial: 0, folded: 0, waiting, history }
+        Self { proof, settled_until, open: BTreeMap::new(), trial: 0, folded: 0, reserved: 0, waiting, history }
     }
 
     fn breach(&mut self, invariant: Invariant, subject: String, expected: String, found: String) {
@@ -185,9 +190,15 @@ impl Check {
         *sum = sum.saturating_add(i128::from(entry.amount.amount_minor));
     }
 
+    /// Reads one open reservation of the account that is being folded.
+    pub fn reservation(&mut self, amount_minor: i64) {
+        self.reserved = self.reserved.saturating_add(i128::from(amount_minor));
+    }
+
     /// Ends the account that was folded: holds its entries against its balance before and after they were read.
     pub fn account(&mut self, account: &Account, before: Balance, after: Balance) {
         let folded = std::mem::take(&mut self.folded);
+        let reserved = std::mem::take(&mut self.reserved);
         self.proof.accounts = self.proof.accounts.saturating_add(1);
         self.trial = self.trial.saturating_add(i128::from(after.balance_minor));
         if before != after {
@@ -198,12 +209,19 @@ impl Check {
             let found = format!("a balance of {}", after.balance_minor);
             self.breach(Invariant::V5, account.to_string(), format!("the sum of its entries, {folded}"), found);
         }
-        if !account.is_capped() {
+        if account.limits() == Limits::None {
             return;
         }
-        if after.balance_minor < 0 {
-            let found = after.balance_minor.to_string();
-            self.breach(Invariant::V5, account.to_string(), "cash of zero or more".to_owned(), found);
+        let expected = i128::from(after.balance_minor).saturating_sub(reserved);
+        let available = after.available_minor.unwrap_or(0);
+        if i128::from(available) != expected {
+            let found = format!("{available} available");
+            let of = format!("the balance less {reserved} of open reservations, {expected}");
+            self.breach(Invariant::V5, account.to_string(), of, found);
+        }
+        if after.balance_minor < 0 || available < 0 {
+            let found = format!("a balance of {}, {available} available", after.balance_minor);
+            self.breach(Invariant::V5, account.to_string(), "zero or more".to_owned(), found);
         }
         let cap =
             after.headroom_minor.map(|headroom| i128::from(after.balance_minor).saturating_add(i128::from(headroom)));
@@ -429,7 +447,7 @@ mod tests {
     }
 
     fn balance(balance_minor: i64) -> Balance {
-        Balance { balance_minor, headroom_minor: None, cap_minor: None }
+        Balance { balance_minor, headroom_minor: None, cap_minor: None, available_minor: Some(balance_minor), moves: 1 }
     }
 
     /// Checks a purse and a vault with these entries and balances.
@@ -448,7 +466,7 @@ mod tests {
 
     #[test]
     fn books_that_balance_hold() {
-        let capped = Balance { balance_minor: 5, headroom_minor: Some(15), cap_minor: Some(20) };
+        let capped = Balance { headroom_minor: Some(15), cap_minor: Some(20), ..balance(5) };
         let proof = checked((&[entry(b"1", 5, 100)], capped), (&[entry(b"1", -5, 100)], balance(-5)));
         assert!(proof.holds, "{proof:?}");
         assert_eq!((proof.accounts, proof.entries, proof.transfers), (2, 2, 1));
@@ -478,7 +496,7 @@ mod tests {
             // A cap was changed.
             (
                 checked(
-                    (&good, Balance { balance_minor: 5, headroom_minor: Some(99), cap_minor: Some(20) }),
+                    (&good, Balance { headroom_minor: Some(99), cap_minor: Some(20), ..balance(5) }),
                     (&other, balance(-5)),
                 ),
                 vec![(Invariant::V5, purse.clone())],

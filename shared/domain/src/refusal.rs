@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Money, delivery::DeliveryStatus};
+use crate::{Money, TransferId, delivery::DeliveryStatus};
 
 /// A business rule says no. It is an answer like any other: it is kept, and a repeat gets it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum Refusal {
     /// Cash in hand would fall below zero.
     #[error("the agent does not hold enough cash for this")]
     InsufficientCash,
+    /// A budget would fall below zero, or below what is reserved of it.
+    #[error("the account does not have enough for this")]
+    InsufficientFunds,
     /// Cash in hand would rise above the agent's cap.
     #[error("the agent would hold more cash than the cap allows; deposit first")]
     CashCapExceeded,
@@ -55,6 +58,97 @@ pub enum Refusal {
         name: String,
         /// The business day that follows.
         next_business_day: String,
+    },
+    /// There is such a transfer already.
+    #[error("{transfer_id} is there already, and is the same transfer")]
+    Exists {
+        /// Which.
+        transfer_id: TransferId,
+    },
+    /// There is another transfer of that id, of another kind.
+    #[error("{transfer_id} is there already, of another kind")]
+    ExistsWithDifferentKind {
+        /// Which.
+        transfer_id: TransferId,
+    },
+    /// There is another transfer of that id, between other accounts.
+    #[error("{transfer_id} is there already, between other accounts")]
+    ExistsWithDifferentAccounts {
+        /// Which.
+        transfer_id: TransferId,
+    },
+    /// There is another transfer of that id, of other amounts.
+    #[error("{transfer_id} is there already, of another amount")]
+    ExistsWithDifferentAmount {
+        /// Which.
+        transfer_id: TransferId,
+    },
+    /// There is another transfer of that id, which happened at another time.
+    #[error("{transfer_id} is there already, and happened at another time")]
+    ExistsWithDifferentEffectiveAt {
+        /// Which.
+        transfer_id: TransferId,
+    },
+    /// There is another transfer of that id, for another reason.
+    #[error("{transfer_id} is there already, for another reason")]
+    ExistsWithDifferentReason {
+        /// Which.
+        transfer_id: TransferId,
+    },
+    /// What takes a transfer back is not taken back itself.
+    #[error("a reversal is not reversed; make the transfer again")]
+    ReversalOfReversal,
+    /// A transfer of this kind is set right by an adjustment.
+    #[error("a transfer of kind {kind} is not reversed; make an adjustment")]
+    NotReversible {
+        /// Which kind.
+        kind: String,
+    },
+    /// The transfer is taken back.
+    #[error("this transfer has already been reversed by {by}")]
+    AlreadyReversed {
+        /// The transfer that took it back.
+        by: TransferId,
+    },
+    /// The moment belongs to a business day that is closed.
+    #[error("the books up to {closed_until} are closed; the last closed day is {last_closed}")]
+    PeriodClosed {
+        /// The last business day that is closed.
+        last_closed: String,
+        /// Where the first open one begins.
+        closed_until: String,
+    },
+    /// Nothing is posted to a closed account.
+    #[error("{account_id} is closed")]
+    AccountClosed {
+        /// Which.
+        account_id: String,
+    },
+    /// An account is closed when nothing is in it, and nothing is reserved.
+    #[error("{account_id} is not at zero")]
+    AccountNotEmpty {
+        /// Which.
+        account_id: String,
+    },
+    /// The account stays as long as the operator and its partners do.
+    #[error("{account_id} is never closed")]
+    AccountNotClosable {
+        /// Which.
+        account_id: String,
+    },
+    /// The time to settle a reservation has passed.
+    #[error("the reservation was good until {expires_at}")]
+    ReservationExpired {
+        /// Until when it was.
+        expires_at: String,
+    },
+    /// A reservation settles at most what it holds.
+    #[error("at most {reserved_minor} {currency} minor units are reserved")]
+    AmountExceedsReserved {
+        /// What is reserved, in minor units.
+        reserved_minor: i64,
+        /// Its currency.
+        currency: String,
     },
     /// There is nothing to pay out.
     #[error("the operator owes nothing for this settlement, or it is not settled yet")]
@@ -127,7 +221,33 @@ pub enum Refusal {
     },
 }
 
+/// The refusals of the ledger in their order: when several hold of one command, the first of these is answered.
+pub const LEDGER_PRECEDENCE: [&str; 16] = [
+    "reversal_of_reversal",
+    "not_reversible",
+    "already_reversed",
+    "exists_with_different_kind",
+    "exists_with_different_accounts",
+    "exists_with_different_amount",
+    "exists_with_different_effective_at",
+    "exists_with_different_reason",
+    "exists",
+    "period_closed",
+    "account_not_closable",
+    "account_closed",
+    "account_not_empty",
+    "insufficient_cash",
+    "insufficient_funds",
+    "cash_cap_exceeded",
+];
+
 impl Refusal {
+    /// Its place in [`LEDGER_PRECEDENCE`]; refusals of other parts come before.
+    #[must_use]
+    pub fn precedence(&self) -> usize {
+        LEDGER_PRECEDENCE.iter().position(|code| *code == self.code()).map_or(0, |place| place.saturating_add(1))
+    }
+
     /// A move that this status does not allow.
     #[must_use]
     pub fn from_delivery(status: DeliveryStatus) -> Self {
@@ -157,6 +277,22 @@ impl Refusal {
             Self::AlreadyExists { .. } => "already_exists",
             Self::InsufficientCash => "insufficient_cash",
             Self::CashCapExceeded => "cash_cap_exceeded",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::Exists { .. } => "exists",
+            Self::ExistsWithDifferentKind { .. } => "exists_with_different_kind",
+            Self::ExistsWithDifferentAccounts { .. } => "exists_with_different_accounts",
+            Self::ExistsWithDifferentAmount { .. } => "exists_with_different_amount",
+            Self::ExistsWithDifferentEffectiveAt { .. } => "exists_with_different_effective_at",
+            Self::ExistsWithDifferentReason { .. } => "exists_with_different_reason",
+            Self::ReversalOfReversal => "reversal_of_reversal",
+            Self::NotReversible { .. } => "not_reversible",
+            Self::AlreadyReversed { .. } => "already_reversed",
+            Self::PeriodClosed { .. } => "period_closed",
+            Self::AccountClosed { .. } => "account_closed",
+            Self::AccountNotEmpty { .. } => "account_not_empty",
+            Self::AccountNotClosable { .. } => "account_not_closable",
+            Self::ReservationExpired { .. } => "reservation_expired",
+            Self::AmountExceedsReserved { .. } => "amount_exceeds_reserved",
             Self::BankLineAlreadyMatched { .. } => "bank_line_already_matched",
             Self::BusinessDayClosed { .. } => "business_day_closed",
             Self::BusinessDayOpen { .. } => "business_day_open",
@@ -187,6 +323,21 @@ impl Refusal {
             | Self::AlreadyExists { .. }
             | Self::InsufficientCash
             | Self::CashCapExceeded
+            | Self::InsufficientFunds
+            | Self::Exists { .. }
+            | Self::ExistsWithDifferentKind { .. }
+            | Self::ExistsWithDifferentAccounts { .. }
+            | Self::ExistsWithDifferentAmount { .. }
+            | Self::ExistsWithDifferentEffectiveAt { .. }
+            | Self::ExistsWithDifferentReason { .. }
+            | Self::ReversalOfReversal
+            | Self::NotReversible { .. }
+            | Self::AlreadyReversed { .. }
+            | Self::PeriodClosed { .. }
+            | Self::AccountClosed { .. }
+            | Self::AccountNotEmpty { .. }
+            | Self::AccountNotClosable { .. }
+            | Self::ReservationExpired { .. }
             | Self::BankLineAlreadyMatched { .. }
             | Self::BusinessDayClosed { .. }
             | Self::BusinessDayOpen { .. }
@@ -205,6 +356,7 @@ impl Refusal {
             | Self::TotpMismatch
             | Self::AmountDiffers { .. }
             | Self::AmountExceedsDue { .. }
+            | Self::AmountExceedsReserved { .. }
             | Self::AgentNotInRegion { .. } => 422,
         }
     }

@@ -55,6 +55,20 @@ impl Calendar {
         days.ended(self.last_closed, now, MOST_DAYS_PER_TICK)
     }
 
+    /// Passes when a moment belongs to a business day that is still open: one that begins where the last was cut.
+    ///
+    /// # Errors
+    /// [`Refusal::PeriodClosed`].
+    pub fn must_be_open(&self, moment: Timestamp) -> Result<(), Refusal> {
+        match self.last_closed {
+            Some(last_closed) if moment < self.last_cut_at => Err(Refusal::PeriodClosed {
+                last_closed: last_closed.to_string(),
+                closed_until: self.last_cut_at.to_string(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Closes a business day: at its cut-off, or now if that is earlier.
     ///
     /// # Errors

@@ -10,8 +10,8 @@ use domain::{Failed, Timestamp, seal::WRITTEN_WITHIN_SECONDS, secret::Pepper};
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, DayCloseWriter, DayCloses, Deliveries,
     Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Payouts, ProofWriter, Proofs,
-    QueueUrls, Queues, Seals, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements,
-    Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter,
+    Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -138,6 +138,18 @@ impl Env {
     #[must_use]
     pub fn accounts(&self) -> Accounts {
         Accounts::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Reservations.
+    #[must_use]
+    pub fn reservations(&self) -> Reservations {
+        Reservations::new(self.table.clone())
+    }
+
+    /// Transfers by hand.
+    #[must_use]
+    pub fn transfers(&self) -> Transfers {
+        Transfers::new(self.table.clone())
     }
 
     /// What was done, by whom.

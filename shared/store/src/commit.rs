@@ -7,11 +7,12 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, CancellationReason},
 };
 use domain::{
-    Command, CommitId, Event, Failed, Timestamp,
+    Command, CommitId, Event, Failed, Refusal, Timestamp,
     audit::{self, Changed},
     event::Report,
     ledger::Transfer,
     problem::Problem,
+    reservation::Reservation,
 };
 use serde::Serialize;
 
@@ -105,21 +106,29 @@ impl Table {
             let before = first.item().map(|item| Item::from(item.clone())).unwrap_or_default();
             return answered_before(command, &before).map(Transacted::Before);
         }
-        for (reason, lost) in reasons.iter().zip(meanings) {
-            if failed_check(reason.code()) {
-                return match lost {
-                    Lost::Moved => Err(Failed::Moved),
-                    Lost::Refused(refusal) => Ok(Transacted::Refused(refusal)),
-                    Lost::Said(said) => {
-                        let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
-                        said.refusal(&before).map(Transacted::Refused).ok_or(Failed::Moved)
+        let mut refused: Option<Refusal> = None;
+        for (reason, lost) in reasons.iter().zip(meanings).filter(|(reason, _)| failed_check(reason.code())) {
+            let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
+            let refusal = match lost {
+                Lost::Moved => return Err(Failed::Moved),
+                Lost::Refused(refusal) => refusal,
+                Lost::Said(said) => said.refusal(&before).ok_or(Failed::Moved)?,
+                Lost::Limited { closed, otherwise } => {
+                    if before.text("closed_at").is_some() {
+                        closed
+                    } else {
+                        otherwise
                     }
-                    Lost::Taken(refusal) => {
-                        let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
-                        Ok(Transacted::Refused(refusal(before.text("holder").unwrap_or_default().to_owned())))
-                    }
-                };
+                }
+                Lost::Taken(refusal) => refusal(before.text("holder").unwrap_or_default().to_owned()),
+            };
+            // What is answered is the same whichever balance of the transaction is looked at first.
+            if refused.as_ref().is_none_or(|kept| refusal.precedence() < kept.precedence()) {
+                refused = Some(refusal);
             }
+        }
+        if let Some(refusal) = refused {
+            return Ok(Transacted::Refused(refusal));
         }
         if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
             return Err(Failed::InProgress);
@@ -194,7 +203,34 @@ impl Table {
     pub(crate) fn book(&self, command: &Command, transfer: &Transfer, at: Timestamp) -> Result<Vec<Write>, Failed> {
         let mut writes = self.posted(command, transfer, at)?;
         for posting in transfer.postings() {
+            if posting.account.is_named() {
+                writes.push(self.remember(&command.operator, &posting.account, at)?);
+            }
             writes.push(self.post(&command.operator, &posting.account, transfer.transfer_id(), posting.amount)?);
+        }
+        Ok(writes)
+    }
+
+    /// A transfer out of what a reservation held: what it spends is not taken from what is available.
+    pub(crate) fn book_held(
+        &self,
+        command: &Command,
+        transfer: &Transfer,
+        reservation: &Reservation,
+    ) -> Result<Vec<Write>, Failed> {
+        let (operator, account) = (&command.operator, &reservation.account);
+        let mut writes = self.posted(command, transfer, command.at)?;
+        for posting in transfer.postings() {
+            if posting.account == *account {
+                let spent = posting.amount.negated().map_err(Failed::fault)?;
+                let id = &reservation.reservation_id;
+                writes.extend(self.let_go(operator, account, id, reservation.amount, spent)?);
+                continue;
+            }
+            if posting.account.is_named() {
+                writes.push(self.remember(operator, &posting.account, command.at)?);
+            }
+            writes.push(self.post(operator, &posting.account, transfer.transfer_id(), posting.amount)?);
         }
         Ok(writes)
     }

@@ -222,6 +222,7 @@ pub(crate) fn taken_on(
     let balance = Item::at(&keys::balance(operator, &hand, 0))
         .with("currency", agent.currency.code())
         .with_number("balance_minor", float.amount_minor)
+        .with_number("available_minor", float.amount_minor)
         .with_number("headroom_minor", headroom);
     let mut writes = vec![table.create(item, Lost::Moved)?, table.create(balance, Lost::Moved)?];
     if float.amount_minor != 0 {

@@ -182,7 +182,12 @@ impl ExportWriter {
         let known: Operator = self.table.get(&keys::operator(operator)).await?;
         let from = Timestamp::start_of_utc_day(export.day);
         let range = between_times(from, from.plus_seconds(DAY_SECONDS));
-        let mut accounts = vec![Account::Vault(operator.clone())];
+        let mut accounts = vec![
+            Account::Vault(operator.clone()),
+            Account::Bank(operator.clone()),
+            Account::Suspense(operator.clone()),
+        ];
+        accounts.extend(crate::accounts::named(&self.table, operator).await?);
         for partner in &known.partners {
             accounts.push(Account::PartnerControl(partner.clone()));
             accounts.push(Account::PartnerSettlement(partner.clone()));

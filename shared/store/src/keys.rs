@@ -28,6 +28,10 @@
 //! | records | `{op}#statement#{statement}` | `line#{line}` | one of its lines and what settles it |
 //! | records | `{op}#statement_file#{sha256}` | `statement_file` | which statement the file is, for ever |
 //! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
+//! | records | `{op}#held#{account}` | `{reservation}` | what an open reservation holds of the account |
+//! | records | `{op}#accounts` | `{account}` | a budget or an expense that was posted to |
+//! | records | `{op}#transfer#{transfer}` | `reversal` | which transfer took it back |
+//! | records | `{op}#reservation#{reservation}` | `reservation` | money of an account that is held, or was |
 //! | records | `{op}#calendar` | `calendar` | which business days are closed |
 //! | records | `{op}#day_close#{day}` | `day_close` | a closed day and its report |
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
@@ -46,6 +50,7 @@
 //! |---|---|---|---|
 //! | worklist | `{op}#deliveries#{region}#{status}` | `{due}#{delivery}` | the desk's work |
 //! | worklist | `{op}#approvals#{status}` | `{expires_at}#{approval}` | approvals, the next to expire first |
+//! | worklist | `{op}#reservations#{status}` | `{expires_at}#{reservation}` | reservations, the next to expire first |
 //! | worklist | `{op}#agents#{region}` | `{name}#{agent}` | a region's agents |
 //! | worklist | `{op}#users` | `{login}#{user}` | people, by login |
 //! | worklist | `{op}#clients` | `{name}#{client}` | programs, by name |
@@ -65,8 +70,8 @@
 
 use domain::{
     AgentId, ApprovalId, BatchId, ChallengeId, ClientId, Command, Day, DeliveryId, DeviceId, DisbursementId, EventId,
-    ExportId, OperatorName, PartnerName, PayoutId, RegionName, SessionId, SettlementId, StatementId, Timestamp,
-    TransferId, UserId, delivery::DeliveryKind, id::Sha256Hex, ledger::Account, reconciliation::LineName,
+    ExportId, OperatorName, PartnerName, PayoutId, RegionName, ReservationId, SessionId, SettlementId, StatementId,
+    Timestamp, TransferId, UserId, delivery::DeliveryKind, id::Sha256Hex, ledger::Account, reconciliation::LineName,
 };
 
 /// Where an item lies.
@@ -263,6 +268,39 @@ pub(crate) fn owner_unmatched_line(value_date: Day, statement: &StatementId, lin
 
 pub(crate) fn balance(operator: &OperatorName, account: &Account, shard: u8) -> Key {
     Key::new(format!("{operator}#balance#{account}"), format!("{shard:02}"))
+}
+
+pub(crate) fn named_accounts(operator: &OperatorName) -> String {
+    format!("{operator}#accounts")
+}
+
+pub(crate) fn named_account(operator: &OperatorName, account: &Account) -> Key {
+    Key::new(named_accounts(operator), account.to_string())
+}
+
+pub(crate) fn reservation(operator: &OperatorName, reservation: &ReservationId) -> Key {
+    Key::new(format!("{operator}#reservation#{reservation}"), "reservation")
+}
+
+/// What open reservations hold of an account.
+pub(crate) fn holds(operator: &OperatorName, account: &Account) -> String {
+    format!("{operator}#held#{account}")
+}
+
+pub(crate) fn hold(operator: &OperatorName, account: &Account, reservation: &ReservationId) -> Key {
+    Key::new(holds(operator, account), reservation.as_str())
+}
+
+pub(crate) fn worklist_of_reservations(operator: &OperatorName, status: &str) -> String {
+    format!("{operator}#reservations#{status}")
+}
+
+pub(crate) fn worklist_reservation(expires_at: Timestamp, reservation: &ReservationId) -> String {
+    format!("{expires_at}#{reservation}")
+}
+
+pub(crate) fn reversal(operator: &OperatorName, transfer: &TransferId) -> Key {
+    Key::new(format!("{operator}#transfer#{transfer}"), "reversal")
 }
 
 pub(crate) fn calendar(operator: &OperatorName) -> Key {

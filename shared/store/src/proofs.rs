@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AgentId, Failed, OperatorName, Timestamp,
-    ledger::{Account, Entry},
+    ledger::{Account, Entry, Limits},
     operator::Operator,
     proof::{Balance, Check, Invariant, Proof},
     settlement::{Calendar, Settlement},
@@ -104,6 +104,17 @@ impl ProofWriter {
                     }
                 }
             }
+            if account.limits() != Limits::None {
+                let mut pages = self.table.pages(Query::of(&self.table.names.records, keys::holds(name, &account)));
+                while let Some(holds) = pages.next().await? {
+                    for hold in holds {
+                        match hold.number("amount_minor") {
+                            Some(held) => check.reservation(held),
+                            None => check.unreadable(Invariant::V5, keys::place_within(&hold.key()), "a hold"),
+                        }
+                    }
+                }
+            }
             let after = self.balance(name, &account, cap_minor).await?;
             match (before, after) {
                 (Some(before), Some(after)) => check.account(&account, before, after),
@@ -121,7 +132,9 @@ impl ProofWriter {
     /// Every account of an operator, with its cap if it has one.
     async fn accounts(&self, operator: &Operator, check: &mut Check) -> Result<Vec<(Account, Option<i64>)>, Failed> {
         let name = &operator.operator;
-        let mut accounts = vec![(Account::Vault(name.clone()), None)];
+        let own = [Account::Vault(name.clone()), Account::Bank(name.clone()), Account::Suspense(name.clone())];
+        let mut accounts: Vec<_> = own.into_iter().map(|account| (account, None)).collect();
+        accounts.extend(crate::accounts::named(&self.table, name).await?.into_iter().map(|account| (account, None)));
         for partner in &operator.partners {
             accounts.push((Account::PartnerControl(partner.clone()), None));
             accounts.push((Account::PartnerSettlement(partner.clone()), None));
@@ -161,7 +174,10 @@ impl ProofWriter {
             }
         }
         let headroom_minor = shards.first().and_then(|shard| shard.number("headroom_minor"));
-        Ok(Some(Balance { balance_minor, headroom_minor, cap_minor }))
+        let available_minor = shards.first().and_then(|shard| shard.number("available_minor"));
+        let counted = shards.iter().filter_map(|shard| u64::try_from(shard.number("moves")?).ok());
+        let moves = counted.fold(0, u64::saturating_add);
+        Ok(Some(Balance { balance_minor, headroom_minor, cap_minor, available_minor, moves }))
     }
 
     /// Looks at the settlements of the last weeks.

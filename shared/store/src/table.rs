@@ -1,7 +1,7 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
 //! Conditions have names: `create` (must not exist), `share` (nobody has it alone), `replace` (must not have moved), `append` (log only),
-//! `post` (a balance within its limits), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
+//! `post` (a balance within its limits), `unchanged` (read, and still so), `hold` and `let_go` (what a reservation takes of an account), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,14 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::update_item::UpdateItemError,
     types::{
-        AttributeValue, ConditionCheck, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-        Update,
+        AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+        TransactWriteItem, Update,
     },
 };
-use domain::{Command, Failed, Money, OperatorName, Refusal, Timestamp, TransferId, ledger::Account};
+use domain::{
+    Command, Failed, Money, OperatorName, Refusal, ReservationId, Timestamp, TransferId,
+    ledger::{Account, Limits},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::keys::{self, Key};
@@ -166,6 +169,13 @@ pub(crate) enum Lost {
     Moved,
     /// A rule says no.
     Refused(Refusal),
+    /// A balance says no: because its account is closed, or by its limits.
+    Limited {
+        /// When the account is closed.
+        closed: Refusal,
+        /// When it is not.
+        otherwise: Refusal,
+    },
     /// Somebody holds the place; the refusal names them by the item's `holder`.
     Taken(fn(String) -> Refusal),
     /// The item that is there says why, or that somebody was faster.
@@ -382,14 +392,64 @@ impl Table {
         Ok(Write::new(TransactWriteItem::builder().condition_check(check).build(), lost))
     }
 
+    /// A record that is not written, and must still be at the version that was read, or still not be there.
+    pub(crate) fn unchanged(&self, key: Key, version: Option<u64>) -> Result<Write, Failed> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk));
+        let check = match version {
+            Some(version) => check
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+            None => check.condition_expression("attribute_not_exists(pk)"),
+        };
+        let check = check.build().map_err(Failed::fault)?;
+        Ok(Write::new(TransactWriteItem::builder().condition_check(check).build(), Lost::Moved))
+    }
+
+    /// A named account that is posted to, remembered so that it is found again.
+    pub(crate) fn remember(&self, operator: &OperatorName, account: &Account, at: Timestamp) -> Result<Write, Failed> {
+        let key = keys::named_account(operator, account);
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("SET opened_at = if_not_exists(opened_at, :at)")
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved))
+    }
+
+    /// A balance at zero that takes nothing any more.
+    pub(crate) fn close(&self, operator: &OperatorName, account: &Account, at: Timestamp) -> Result<Write, Failed> {
+        let key = keys::balance(operator, account, 0);
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("SET closed_at = :at")
+            .condition_expression(
+                "balance_minor = :zero AND attribute_not_exists(closed_at) \
+                 AND (attribute_not_exists(available_minor) OR available_minor = :zero)",
+            )
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()))
+            .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved))
+    }
+
     /// A ledger entry; a transfer's entry exists once.
     pub(crate) fn append(&self, item: Item) -> Result<Write, Failed> {
         let put = self.put(&self.names.ledger, item, "attribute_not_exists(pk)", None)?;
         Ok(Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved))
     }
 
-    /// An amount added to a balance, within its limits. A capped balance must exist: it keeps beside the balance the
-    /// headroom below its cap, because a condition cannot compute one from the other.
+    /// An amount added to a balance, within its limits. A bounded balance keeps beside itself what is available of it,
+    /// and a capped one the headroom below its cap, because a condition cannot compute one from the other; a capped one
+    /// must exist. A balance that can be closed takes nothing when it is.
     pub(crate) fn post(
         &self,
         operator: &OperatorName,
@@ -400,28 +460,125 @@ impl Table {
         let key = keys::balance(operator, account, account.shard_of(transfer));
         let opposite = amount.negated().map_err(Failed::fault)?;
         let number = |minor: i64| AttributeValue::N(minor.to_string());
+        let is_debit = amount.amount_minor >= 0;
+        let (added, bound, refusal) = match (account.limits(), is_debit) {
+            (Limits::None, _) => ("balance_minor :amount", None, None),
+            (Limits::Floor, true) => ("balance_minor :amount, available_minor :amount", None, None),
+            (Limits::Floor, false) => (
+                "balance_minor :amount, available_minor :amount",
+                Some("available_minor >= :opposite"),
+                Some(account.insufficient()),
+            ),
+            (Limits::FloorAndCap, true) => (
+                "balance_minor :amount, available_minor :amount, headroom_minor :opposite",
+                Some("headroom_minor >= :amount"),
+                Some(Refusal::CashCapExceeded),
+            ),
+            (Limits::FloorAndCap, false) => (
+                "balance_minor :amount, available_minor :amount, headroom_minor :opposite",
+                Some("available_minor >= :opposite"),
+                Some(account.insufficient()),
+            ),
+        };
+        let open = account.is_closable().then_some("attribute_not_exists(closed_at)");
+        let condition = [bound, open].into_iter().flatten().collect::<Vec<_>>().join(" AND ");
         let update = Update::builder()
             .table_name(&self.names.records)
             .key("pk", AttributeValue::S(key.pk))
             .key("sk", AttributeValue::S(key.sk))
-            .expression_attribute_values(":amount", number(amount.amount_minor));
-        let (update, lost) = if !account.is_capped() {
-            let update = update
-                .update_expression("ADD balance_minor :amount SET currency = if_not_exists(currency, :currency)")
-                .expression_attribute_values(":currency", AttributeValue::S(amount.currency.to_string()));
-            (update, Lost::Moved)
+            .update_expression(format!("ADD {added}, moves :one SET currency = if_not_exists(currency, :currency)"))
+            .expression_attribute_values(":one", number(1))
+            .set_condition_expression(Some(condition).filter(|condition| !condition.is_empty()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .expression_attribute_values(":amount", number(amount.amount_minor))
+            .expression_attribute_values(":currency", AttributeValue::S(amount.currency.to_string()));
+        let needs_opposite = added.contains(":opposite") || bound.is_some_and(|bound| bound.contains(":opposite"));
+        let update = if needs_opposite {
+            update.expression_attribute_values(":opposite", number(opposite.amount_minor))
         } else {
-            let update = update
-                .update_expression("ADD balance_minor :amount, headroom_minor :opposite")
-                .expression_attribute_values(":opposite", number(opposite.amount_minor));
-            if amount.amount_minor >= 0 {
-                (update.condition_expression("headroom_minor >= :amount"), Lost::Refused(Refusal::CashCapExceeded))
-            } else {
-                (update.condition_expression("balance_minor >= :opposite"), Lost::Refused(Refusal::InsufficientCash))
-            }
+            update
         };
         let update = update.build().map_err(Failed::fault)?;
+        let closed = Refusal::AccountClosed { account_id: account.to_string() };
+        let lost = Lost::Limited { otherwise: refusal.unwrap_or_else(|| closed.clone()), closed };
         Ok(Write::new(TransactWriteItem::builder().update(update).build(), lost))
+    }
+
+    /// An amount of a balance that is held from now on: it must be available. The place of the hold must be free.
+    pub(crate) fn hold(
+        &self,
+        operator: &OperatorName,
+        account: &Account,
+        reservation: &ReservationId,
+        amount: Money,
+    ) -> Result<[Write; 2], Failed> {
+        let opposite = amount.negated().map_err(Failed::fault)?;
+        let key = keys::balance(operator, account, 0);
+        let number = |minor: i64| AttributeValue::N(minor.to_string());
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("ADD available_minor :opposite, moves :one")
+            .condition_expression("available_minor >= :amount AND attribute_not_exists(closed_at)")
+            .expression_attribute_values(":amount", number(amount.amount_minor))
+            .expression_attribute_values(":opposite", number(opposite.amount_minor))
+            .expression_attribute_values(":one", number(1))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Failed::fault)?;
+        let closed = Refusal::AccountClosed { account_id: account.to_string() };
+        let lost = Lost::Limited { closed, otherwise: account.insufficient() };
+        let hold = Item::at(&keys::hold(operator, account, reservation));
+        let hold = self.create(hold.with_number("amount_minor", amount.amount_minor), Lost::Moved)?;
+        Ok([Write::new(TransactWriteItem::builder().update(update).build(), lost), hold])
+    }
+
+    /// What was held of a balance, held no more: so much of it is spent, the rest is available again. Both numbers were
+    /// guarded when it was held; here the hold must be there, which it is once.
+    pub(crate) fn let_go(
+        &self,
+        operator: &OperatorName,
+        account: &Account,
+        reservation: &ReservationId,
+        held: Money,
+        spent: Money,
+    ) -> Result<[Write; 2], Failed> {
+        let number = |minor: i64| AttributeValue::N(minor.to_string());
+        let rest = held.amount_minor.checked_sub(spent.amount_minor).filter(|rest| *rest >= 0);
+        let rest = rest.ok_or_else(|| Failed::fault("more is spent than was held"))?;
+        let opposite = spent.negated().map_err(Failed::fault)?;
+        let key = keys::balance(operator, account, 0);
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .condition_expression("balance_minor >= :spent")
+            .expression_attribute_values(":rest", number(rest))
+            .expression_attribute_values(":spent", number(spent.amount_minor))
+            .expression_attribute_values(":opposite", number(opposite.amount_minor))
+            .expression_attribute_values(":one", number(1));
+        let update = if account.is_capped() {
+            update.update_expression(
+                "ADD balance_minor :opposite, available_minor :rest, headroom_minor :spent, moves :one",
+            )
+        } else {
+            update.update_expression("ADD balance_minor :opposite, available_minor :rest, moves :one")
+        };
+        let update = update.build().map_err(Failed::fault)?;
+        let place = keys::hold(operator, account, reservation);
+        let delete = Delete::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(place.pk))
+            .key("sk", AttributeValue::S(place.sk))
+            .condition_expression("attribute_exists(pk)")
+            .build()
+            .map_err(Failed::fault)?;
+        let gone = TransactWriteItem::builder().delete(delete).build();
+        Ok([
+            Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved),
+            Write::new(gone, Lost::Moved),
+        ])
     }
 
     /// An item, if it is there. Consistent: what was committed before is seen.

@@ -34,8 +34,9 @@ use serde_json::Value;
 use store::{
     Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, DayCloseWriter, DayCloses,
     Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Payouts,
-    ProofWriter, Proofs, PublicKey, QueueUrls, Queues, Seals, SecondFactors, Sessions, SettlementWriter, Settlements,
-    StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Trust, TrustAnchors, Users,
+    ProofWriter, Proofs, PublicKey, QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions, SettlementWriter,
+    Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors,
+    Users,
 };
 
 use crate::{
@@ -300,6 +301,18 @@ impl World {
     #[must_use]
     pub fn tracks(&self) -> Tracks {
         Tracks::new(self.tables())
+    }
+
+    /// Reservations.
+    #[must_use]
+    pub fn reservations(&self) -> Reservations {
+        Reservations::new(self.tables())
+    }
+
+    /// Transfers by hand.
+    #[must_use]
+    pub fn transfers(&self) -> Transfers {
+        Transfers::new(self.tables())
     }
 
     /// Field activity.

@@ -48,6 +48,7 @@ struct Document {
 /// When a schema cannot be written as JSON.
 pub fn document() -> Result<String, serde_json::Error> {
     let mut document = Document { paths: BTreeMap::new(), schemas: BTreeMap::new() };
+    document.route(&access::ACCOUNT_CLOSE, 200, account_close::handle)?;
     document.route(&access::ACCOUNT_GET, 200, account_get::handle)?;
     document.route(&access::ACTIVITY_GET, 200, activity_get::handle)?;
     document.route(&access::AGENT_LIST, 200, agent_list::handle)?;
@@ -87,6 +88,10 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::PAYOUT_LIST, 200, payout_list::handle)?;
     document.route(&access::PAYOUT_UPDATE, 200, payout_update::handle)?;
     document.route(&access::PROOF_GET, 200, proof_get::handle)?;
+    document.route(&access::RESERVATION_CREATE, 201, reservation_create::handle)?;
+    document.route(&access::RESERVATION_GET, 200, reservation_get::handle)?;
+    document.route(&access::RESERVATION_SETTLE, 200, reservation_settle::handle)?;
+    document.route(&access::RESERVATION_VOID, 200, reservation_void::handle)?;
     document.open_route(&access::SESSION_CREATE, 201, session_create::handle)?;
     document.route(&access::SESSION_DELETE, 200, session_delete::handle)?;
     document.route(&access::SESSION_GET, 200, session_get::handle)?;
@@ -99,6 +104,9 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.open_route(&access::TOKEN_ISSUE, 200, token_issue::handle)?;
     document.route(&access::TOTP_CONFIRM, 200, totp_confirm::handle)?;
     document.route(&access::TOTP_ENROL, 200, totp_enrol::handle)?;
+    document.route(&access::TRANSFER_CREATE, 201, transfer_create::handle)?;
+    document.route(&access::TRANSFER_GET, 200, transfer_get::handle)?;
+    document.route(&access::TRANSFER_REVERSE, 201, transfer_reverse::handle)?;
     document.route(&access::USER_CREATE, 201, user_create::handle)?;
     document.route(&access::USER_GET, 200, user_get::handle)?;
     document.route(&access::USER_LIST, 200, user_list::handle)?;

@@ -7,7 +7,7 @@ use testkit::{FLOAT_MINOR, Person, Reply, World};
 use crate::{
     books,
     door::call,
-    steps::{collected, handed_over, inr},
+    steps::{assigned, collected, confirmed, handed_over, inr, report, reversal},
 };
 
 async fn get(world: &World, person: &Person, account: &str) -> Reply {
@@ -62,6 +62,73 @@ async fn agents_see_their_own_hand_and_partners_what_is_theirs() {
             );
         }
     }
+}
+
+async fn at(world: &World, account: &str, as_of: Option<&str>, known_at: Option<&str>) -> (i64, Vec<i64>) {
+    let mut cursor: Option<String> = None;
+    let mut amounts = vec![];
+    loop {
+        let mut request = world.pennco.settlement.asks(&ACCOUNT_GET).path("account_id", account).query("limit", "1");
+        for (name, value) in [("as_of", as_of), ("known_at", known_at), ("cursor", cursor.as_deref())] {
+            if let Some(value) = value {
+                request = request.query(name, value);
+            }
+        }
+        let reply = call(world, &ACCOUNT_GET, &request).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let balance = reply.json["balance"]["amount_minor"].as_i64().unwrap();
+        amounts.extend(reply.items().iter().map(|entry| entry["amount"]["amount_minor"].as_i64().unwrap()));
+        cursor = reply.json["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return (balance, amounts);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_past_time_is_shown_as_it_was_known_then_and_as_it_is_known_now() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let agent = &pennco.agents[0];
+    let hand = format!("agent_cash.{}", agent.subject());
+    let minute = |n: i64| domain::Timestamp::from_millis(testkit::NOW_MILLIS + n * 60_000).to_string();
+    let report_at = async |reference: &str, amount: i64, minutes: i64, happened: &str| {
+        let visit = assigned(&world, pennco, reference, amount).await;
+        let mut body = confirmed(amount);
+        body["occurred_at"] = json!(happened);
+        let request = report(agent, &visit, reference, &body).at(testkit::NOW_MILLIS + minutes * 60_000);
+        let reply = call(&world, &domain::access::DELIVERY_CONFIRM, &request).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.text("/transfer_id").to_owned()
+    };
+    // One visit is reported as it happens; one happened before it and is reported after it; the first is taken back.
+    let first = report_at("on-time", 100, 2, &minute(2)).await;
+    report_at("late", 20, 4, &minute(1)).await;
+    let back = reversal(&pennco.settlement, &first, "back").at(testkit::NOW_MILLIS + 6 * 60_000);
+    assert_eq!(call(&world, &domain::access::TRANSFER_REVERSE, &back).await.status, 201);
+
+    let float = FLOAT_MINOR;
+    for (as_of, known_at, amounts, why) in [
+        (None, Some(2), vec![float, 100], "known when the first was reported, inclusive"),
+        (None, Some(3), vec![float, 100], "the late one was not known yet"),
+        (None, Some(4), vec![float, 100, 20], "now it was, in the order of the books"),
+        (Some(1), Some(3), vec![float], "what had happened by then, as known then"),
+        (Some(1), None, vec![float, 20], "what had happened by then, as known now"),
+        (Some(3), None, vec![float, 100, 20], "it is taken back later, and was there then"),
+        (Some(6), None, vec![float, 100, 20, -100], "taken back"),
+        (Some(3), Some(5), vec![float, 100, 20], "both"),
+        (Some(-10_000), None, vec![], "before there was anything"),
+    ] {
+        let shown = at(&world, &hand, as_of.map(minute).as_deref(), known_at.map(minute).as_deref()).await;
+        assert_eq!(shown, (amounts.iter().sum(), amounts), "{why}");
+    }
+    let now = at(&world, &hand, None, None).await;
+    assert_eq!(now, (float + 20, vec![float, 100, 20, -100]));
+    let nowhere = pennco.admin.asks(&ACCOUNT_GET).path("account_id", "partner_control.samasta");
+    let nowhere = call(&world, &ACCOUNT_GET, &nowhere.query("as_of", &minute(1))).await;
+    assert_eq!(nowhere.said(), (404, "unknown"));
+    let wrong = pennco.admin.asks(&ACCOUNT_GET).path("account_id", &hand).query("as_of", "yesterday");
+    assert_eq!(call(&world, &ACCOUNT_GET, &wrong).await.said(), (400, "invalid_filter"));
 }
 
 #[tokio::test]

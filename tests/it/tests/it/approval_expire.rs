@@ -22,7 +22,7 @@ async fn tick(world: &World, at: Timestamp) -> Result<(), Failed> {
 }
 
 /// Somebody with a token of a later hour.
-fn later(world: &World, person: &Person, at: Timestamp) -> Person {
+pub(crate) fn later(world: &World, person: &Person, at: Timestamp) -> Person {
     let token = world.signer.access(&person.caller, "later", at).unwrap();
     Person { token, ..person.clone() }
 }

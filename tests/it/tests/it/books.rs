@@ -39,15 +39,24 @@ pub(crate) fn accounts_of(office: &Office) -> Vec<String> {
     let partners = office.partners.iter().flat_map(|partner| {
         ["partner_control", "partner_settlement"].map(|kind| format!("{kind}.{}", partner.subject()))
     });
-    hands.chain(partners).chain([format!("vault.{}", office.operator)]).collect()
+    hands
+        .chain(partners)
+        .chain(["vault", "bank", "suspense"].map(|kind| format!("{kind}.{}", office.operator)))
+        .collect()
 }
 
 /// Holds the books of an operator against the rules: every balance is the fold of its entries, all together are zero,
 /// no agent is below zero or above the cap. Gives the balance of the first agent.
 pub(crate) async fn balance(world: &World, office: &Office) -> i64 {
+    balance_with(world, office, &[]).await
+}
+
+/// The same of an operator that has these budgets and expenses as well.
+pub(crate) async fn balance_with(world: &World, office: &Office, named: &[&str]) -> i64 {
     let mut total = 0;
     let mut first = None;
-    for account_id in accounts_of(office) {
+    let named = named.iter().map(|account| (*account).to_owned());
+    for account_id in accounts_of(office).into_iter().chain(named) {
         let (balance, sum) = account(world, office, &account_id).await;
         assert_eq!(balance, sum, "{account_id}: balance and fold of entries");
         if account_id.starts_with("agent_cash") {

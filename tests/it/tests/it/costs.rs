@@ -2,14 +2,15 @@
 //! The table in docs/DATA.md is what `every_route_is_measured` prints.
 
 use domain::access::{
-    ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST, AUDIT_LIST, CLIENT_CREATE,
-    CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE, DAY_CLOSE_GET, DAY_CLOSE_LIST, DELIVERY_ASSIGN,
-    DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE, DISBURSEMENT_CANCEL,
-    DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET, EXPOSURE_GET, JWKS_GET,
-    LEDGER_PROVE, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PAYOUT_CREATE, PAYOUT_GET, PAYOUT_LIST,
-    PAYOUT_UPDATE, PROOF_GET, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE,
-    SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM,
-    TOTP_ENROL, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    ACCOUNT_CLOSE, ACCOUNT_GET, ACTIVITY_GET, AGENT_LIST, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST, AUDIT_LIST,
+    CLIENT_CREATE, CLIENT_GET, CLIENT_LIST, CLIENT_ROTATE, CLIENT_UPDATE, DAY_CLOSE_GET, DAY_CLOSE_LIST,
+    DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DELIVERY_LIST, DEVICE_LIST, DEVICE_REVOKE,
+    DISBURSEMENT_CANCEL, DISBURSEMENT_CREATE, DISBURSEMENT_GET, DISBURSEMENT_RECONCILE, EXPORT_CREATE, EXPORT_GET,
+    EXPOSURE_GET, JWKS_GET, LEDGER_PROVE, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PAYOUT_CREATE,
+    PAYOUT_GET, PAYOUT_LIST, PAYOUT_UPDATE, PROOF_GET, RESERVATION_CREATE, RESERVATION_GET, RESERVATION_SETTLE,
+    RESERVATION_VOID, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET,
+    SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL,
+    TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -19,7 +20,8 @@ use crate::{
     logins::{Phone, client_credentials, deliver, holder, password, refresh, totp_code, with_code},
     steps::{
         TODAY, assigned, bank_line, bank_row, build_settlements, close_day, collection, command, confirmed,
-        handed_over, inr, instruction, planned, point, relay, report, reserved, statement, waiting, work_off,
+        handed_over, inr, instruction, move_money, planned, point, relay, report, reserved, reversal, statement,
+        transfer, waiting, work_off,
     },
 };
 
@@ -166,6 +168,16 @@ async fn every_route_is_measured() {
             &ACCOUNT_GET,
             bfil.asks(&ACCOUNT_GET).path("account_id", "partner_control.bfil"),
         ),
+        (
+            "two accounts",
+            &TRANSFER_CREATE,
+            command(&pennco.settlement, &TRANSFER_CREATE, "t1", &transfer("deposit", &hand, "vault.pennco", 500)),
+        ),
+        (
+            "to a budget",
+            &TRANSFER_CREATE,
+            command(&pennco.settlement, &TRANSFER_CREATE, "t2", &transfer("budget", "vault.pennco", "budget.sms", 500)),
+        ),
         ("", &EXPORT_CREATE, command(desk, &EXPORT_CREATE, "k8", &export)),
         (
             "two partners",
@@ -198,6 +210,30 @@ async fn every_route_is_measured() {
     let settlement = settlement.text("/items/0/settlement_id").to_owned();
     let request = bfil.asks(&SETTLEMENT_GET).path("settlement_id", &settlement);
     rows.push(("`settlement-get`".to_owned(), measured(&world, &SETTLEMENT_GET, &request).await));
+    let moved = transfer("budget", "budget.sms", "vault.pennco", 500);
+    let moved = move_money(&world, &pennco.admin, "t3", &moved).await;
+    let close = command(&pennco.admin, &ACCOUNT_CLOSE, "t4", &json!({})).path("account_id", "budget.sms");
+    rows.push(("`account-close`".to_owned(), measured(&world, &ACCOUNT_CLOSE, &close).await));
+    let body = crate::steps::held(&hand, 100);
+    let made = crate::steps::hold(&world, &pennco.admin, "h0", &body).await;
+    let id = made.text("/reservation_id");
+    let again = command(&pennco.admin, &RESERVATION_CREATE, "h1", &body);
+    rows.push(("`reservation-create`".to_owned(), measured(&world, &RESERVATION_CREATE, &again).await));
+    let read = desk.asks(&RESERVATION_GET).path("reservation_id", id);
+    rows.push(("`reservation-get`".to_owned(), measured(&world, &RESERVATION_GET, &read).await));
+    let spend = crate::reservation_settle::spending("deposit", "vault.pennco");
+    let spend = crate::reservation_settle::settling(&pennco.admin, id, "h2", &spend);
+    rows.push(("`reservation-settle`".to_owned(), measured(&world, &RESERVATION_SETTLE, &spend).await));
+    let made = crate::steps::hold(&world, &pennco.admin, "h3", &body).await;
+    let gone = crate::reservation_void::voiding(&pennco.admin, made.text("/reservation_id"), "h4");
+    rows.push(("`reservation-void`".to_owned(), measured(&world, &RESERVATION_VOID, &gone).await));
+    seen.extend(["reservation-create", "reservation-get", "reservation-settle", "reservation-void"]);
+    let first = move_money(&world, &pennco.admin, "t5", &transfer("deposit", &hand, "vault.pennco", 7)).await;
+    let read = desk.asks(&TRANSFER_GET).path("transfer_id", moved.text("/transfer_id"));
+    rows.push(("`transfer-get`".to_owned(), measured(&world, &TRANSFER_GET, &read).await));
+    let back = reversal(&pennco.admin, first.text("/transfer_id"), "t6");
+    rows.push(("`transfer-reverse`, two accounts".to_owned(), measured(&world, &TRANSFER_REVERSE, &back).await));
+    seen.extend(["account-close", "transfer-get", "transfer-reverse"]);
     let request = desk.asks(&DAY_CLOSE_GET).path("business_day", TODAY);
     rows.push(("`day-close-get`, not reported yet".to_owned(), measured(&world, &DAY_CLOSE_GET, &request).await));
     let request = desk.asks(&DAY_CLOSE_LIST);
@@ -208,7 +244,7 @@ async fn every_route_is_measured() {
     let tick = edge::schedule::Tick { at: world.now(), message_id: "tick".to_owned() };
     world.table.reset_calls();
     invariant_check::handle(&world.proof_writer(), tick).await.unwrap();
-    rows.push(("`invariant-check`, two operators of seven accounts".to_owned(), world.table.calls()));
+    rows.push(("`invariant-check`, two operators of nine accounts".to_owned(), world.table.calls()));
     rows.push(("`proof-get`".to_owned(), measured(&world, &PROOF_GET, &desk.asks(&PROOF_GET)).await));
     let known = call(&world, &STATEMENT_LIST, &pennco.settlement.asks(&STATEMENT_LIST)).await;
     let request = pennco.settlement.asks(&STATEMENT_GET).path("statement_id", known.text("/items/0/statement_id"));
@@ -428,8 +464,12 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     rows.push(("`day-close-build`, seven accounts".to_owned(), world.table.calls()));
     let tick = edge::schedule::Tick { at: world.now().plus_seconds(86_400), ..tick };
     world.table.reset_calls();
+    let later = tick.clone();
     approval_expire::handle(&world.approvals(), tick).await.unwrap();
     rows.push(("`approval-expire`, two operators, one approval overdue".to_owned(), world.table.calls()));
+    world.table.reset_calls();
+    reservation_expire::handle(&world.reservations(), later).await.unwrap();
+    rows.push(("`reservation-expire`, two operators, one reservation overdue".to_owned(), world.table.calls()));
 }
 
 #[tokio::test]

@@ -20,6 +20,9 @@ pub(crate) fn call<'a>(
     request: &'a RestRequest,
 ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
     match route.function {
+        "account-close" => {
+            boxed(|| async move { world.send(route, account_close::handle, &world.accounts(), request).await })
+        }
         "account-get" => {
             boxed(|| async move { world.send(route, account_get::handle, &world.accounts(), request).await })
         }
@@ -135,6 +138,18 @@ pub(crate) fn call<'a>(
             boxed(|| async move { world.send(route, payout_update::handle, &world.payouts(), request).await })
         }
         "proof-get" => boxed(|| async move { world.send(route, proof_get::handle, &world.proofs(), request).await }),
+        "reservation-create" => {
+            boxed(|| async move { world.send(route, reservation_create::handle, &world.reservations(), request).await })
+        }
+        "reservation-get" => {
+            boxed(|| async move { world.send(route, reservation_get::handle, &world.reservations(), request).await })
+        }
+        "reservation-settle" => {
+            boxed(|| async move { world.send(route, reservation_settle::handle, &world.reservations(), request).await })
+        }
+        "reservation-void" => {
+            boxed(|| async move { world.send(route, reservation_void::handle, &world.reservations(), request).await })
+        }
         "session-create" => {
             boxed(|| async move { world.send_open(route, session_create::handle, &world.credentials(), request).await })
         }
@@ -170,6 +185,15 @@ pub(crate) fn call<'a>(
         }
         "totp-enrol" => {
             boxed(|| async move { world.send(route, totp_enrol::handle, &world.second_factors(), request).await })
+        }
+        "transfer-create" => {
+            boxed(|| async move { world.send(route, transfer_create::handle, &world.transfers(), request).await })
+        }
+        "transfer-get" => {
+            boxed(|| async move { world.send(route, transfer_get::handle, &world.transfers(), request).await })
+        }
+        "transfer-reverse" => {
+            boxed(|| async move { world.send(route, transfer_reverse::handle, &world.transfers(), request).await })
         }
         "user-create" => boxed(|| async move { world.send(route, user_create::handle, &world.users(), request).await }),
         "user-get" => boxed(|| async move { world.send(route, user_get::handle, &world.users(), request).await }),

@@ -13,13 +13,13 @@ use crate::{
     door::call,
     logins::{Phone, phone_login, program},
     steps::{
-        TODAY, assigned, bank_line, bank_row, close_day, collection, command, confirmed, hand_in, handed_over,
-        instruction, plan, point, statement, waiting_for_approval,
+        TODAY, assigned, bank_line, bank_row, close_day, collection, command, confirmed, hand_in, handed_over, held,
+        inr, instruction, plan, point, reservation_of, statement, transfer_of, waiting_for_approval,
     },
 };
 
 /// Ids of the right form of things that are not there.
-const NOTHING_THERE: [(&str, &str); 12] = [
+const NOTHING_THERE: [(&str, &str); 14] = [
     ("agent_id", "agt_01kagwtb0084nrm0ppw3zy9t20"),
     ("approval_id", "apr_01kagwtb0084nrm0ppw3zy9t20"),
     ("business_day", "2020-01-01"),
@@ -29,8 +29,10 @@ const NOTHING_THERE: [(&str, &str); 12] = [
     ("disbursement_id", "dsb_01kagwtb0084nrm0ppw3zy9t20"),
     ("export_id", "exp_01kagwtb0084nrm0ppw3zy9t20"),
     ("payout_id", "pay_01kagwtb0084nrm0ppw3zy9t20"),
+    ("reservation_id", "rsv_01kagwtb0084nrm0ppw3zy9t20"),
     ("settlement_id", "stl_01kagwtb0084nrm0ppw3zy9t20"),
     ("statement_id", "stm_01kagwtb0084nrm0ppw3zy9t20"),
+    ("transfer_id", "trf_01kagwtb0084nrm0ppw3zy9t20"),
     ("user_id", "usr_01kagwtb0084nrm0ppw3zy9t20"),
 ];
 
@@ -90,10 +92,17 @@ pub(crate) fn body(route: &Route) -> Option<Value> {
         "password-set" => json!({ "ticket": "pennco.none", "password": "correct horse battery" }),
         "payout-create" => json!({ "settlement_id": "stl_01kagwtb0084nrm0ppw3zy9t20" }),
         "payout-update" => json!({ "status": "unknown", "reason": "the rail timed out" }),
+        "reservation-create" => held("budget.sms", 500),
+        "reservation-settle" => json!({ "to_account_id": "expense.sms", "kind": "budget", "reason": "bill 7" }),
+        "reservation-void" => json!({ "reason": "not needed" }),
         "session-create" => json!({ "username": "desk@pennco", "password": PASSWORD }),
         "settlement-create" => json!({ "business_day": TODAY }),
         "statement-create" => statement(&[bank_row("HDFCN52026112112", "-1500.00", "BF-D-1")]),
         "totp-confirm" => json!({ "code": "123456" }),
+        "transfer-create" => json!({ "kind": "budget", "reason": "SMS for December",
+            "entries": [{ "account_id": "budget.sms", "amount": inr(500) },
+                        { "account_id": "vault.pennco", "amount": inr(-500) }] }),
+        "transfer-reverse" => json!({ "reason": "booked twice" }),
         "user-create" => {
             json!({ "login": "clerk", "name": "Clerk", "email": "c@pennco.example", "role": "settlement" })
         }
@@ -205,7 +214,7 @@ async fn a_path_that_is_no_id_leads_nowhere() {
     for route in ROUTES.iter().filter(|route| parameter(route).is_some()) {
         let name = parameter(route).unwrap();
         let person = somebody(&world.pennco, route);
-        let of_another_kind = "trf_01kagwtb0084nrm0ppw3zy9t20";
+        let of_another_kind = "bat_01kagwtb0084nrm0ppw3zy9t20";
         let long = "x".repeat(5000);
         let upper = nothing_there(route).to_uppercase();
         for bad in ["x", "null", "..", "a#b", "%00", "agt_", of_another_kind, &long, &upper, "नमस्ते"] {
@@ -245,6 +254,8 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
     let export = json!({ "kind": "deliveries", "day": TODAY });
     let export = call(&world, &EXPORT_CREATE, &command(&vishi.admin, &EXPORT_CREATE, "k1", &export)).await;
     let hand = format!("agent_cash.{}", vishi.agents[0].subject());
+    let transfer = transfer_of(&world, vishi).await;
+    let reservation = reservation_of(&world, vishi).await;
     let approval = waiting_for_approval(&world, &vishi.partners[0], "BF-D-2", 10_000_000).await;
     let rows = statement(&[bank_row("HDFCN52026112199", "-1500.00", "BF-D-9")]);
     let statement = hand_in(&world, &vishi.settlement, "statement", &rows).await;
@@ -262,7 +273,9 @@ async fn a_thing_of_another_operator_is_the_same_as_none() {
             "device_id" => phone.text("/device_id").to_owned(),
             "disbursement_id" => disbursement.clone(),
             "export_id" => export.text("/export_id").to_owned(),
+            "transfer_id" => transfer.clone(),
             "payout_id" => payout.clone(),
+            "reservation_id" => reservation.clone(),
             "settlement_id" => closed.text("/items/0/settlement_id").to_owned(),
             "statement_id" => statement.text("/statement_id").to_owned(),
             "user_id" => vishi.desk.subject().to_owned(),

@@ -83,8 +83,8 @@ async fn books_that_nobody_touched_hold() {
     assert_eq!((&proof.json["holds"], &proof.json["breach_count"]), (&json!(true), &json!(0)), "{proof:?}");
     // Two floats, five collections and a payment: two entries each.
     assert_eq!((&proof.json["transfers"], &proof.json["entries"]), (&json!(8), &json!(16)), "{proof:?}");
-    // A vault, two accounts a lender, two agents.
-    assert_eq!(proof.json["accounts"], json!(7));
+    // A vault, a bank, a suspense account, two accounts a lender, two agents.
+    assert_eq!(proof.json["accounts"], json!(9));
 }
 
 #[tokio::test]
@@ -161,6 +161,22 @@ async fn a_check_that_comes_late_does_not_replace_a_later_one() {
     check(&world, 600).await.unwrap();
     check(&world, 300).await.unwrap();
     assert_eq!(proof(&world).await.json["checked_at"], "2026-11-21T06:40:00.000Z");
+}
+
+#[tokio::test]
+async fn an_account_whose_available_money_is_not_its_balance_less_what_is_held_is_named() {
+    for (prefix, path) in [("pennco#balance#agent_cash", "available_minor"), ("pennco#held#", "amount_minor")] {
+        for by in [1, -1] {
+            let world = World::new().await;
+            crate::steps::reservation_of(&world, &world.pennco).await;
+            check(&world, 120).await.unwrap();
+            let row = beginning_with(&world, RECORDS, prefix).remove(0);
+            corrupt(&world, RECORDS, &row, path, by).await;
+            assert!(matches!(check(&world, 121).await, Err(Failed::Fault(_))), "{prefix} by {by}");
+            let account = row["pk"]["S"].as_str().unwrap().rsplit_once('#').unwrap().1;
+            assert_eq!(subjects(&proof(&world).await), [account], "{prefix} by {by}");
+        }
+    }
 }
 
 /// A day whose events are relayed and whose hours are sealed.

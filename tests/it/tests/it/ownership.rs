@@ -13,7 +13,7 @@ use crate::{
     logins::{Phone, phone_login, program},
     steps::{
         TODAY, assign, assigned, bank_row, borrower, build_settlements, close_day, collection, command, hand_in,
-        handed_over, inr, instruct, instruction, plan, statement, waiting_for_approval,
+        handed_over, inr, instruct, instruction, plan, reservation_of, statement, transfer_of, waiting_for_approval,
     },
 };
 
@@ -38,8 +38,10 @@ struct Things {
     disbursements: Vec<Thing>,
     exports: Vec<Thing>,
     payouts: Vec<Thing>,
+    reservations: Vec<Thing>,
     settlements: Vec<Thing>,
     statements: Vec<Thing>,
+    transfers: Vec<Thing>,
     users: Vec<Thing>,
 }
 
@@ -56,8 +58,10 @@ impl Things {
             "disbursement_id" => &self.disbursements,
             "export_id" => &self.exports,
             "payout_id" => &self.payouts,
+            "reservation_id" => &self.reservations,
             "settlement_id" => &self.settlements,
             "statement_id" => &self.statements,
+            "transfer_id" => &self.transfers,
             "user_id" => &self.users,
             other => panic!("no things of the name {other}"),
         }
@@ -175,6 +179,10 @@ async fn everything(world: &World) -> Things {
         thing(&id(&program(world, pennco, &["settlement:read"]).await), None, &[]),
         foreign(&id(&program(world, vishi, &["settlement:read"]).await)),
     ];
+    let reservations =
+        vec![thing(&reservation_of(world, pennco).await, None, &[]), foreign(&reservation_of(world, vishi).await)];
+    let transfers =
+        vec![thing(&transfer_of(world, pennco).await, None, &[]), foreign(&transfer_of(world, vishi).await)];
     let rows = statement(&[bank_row("HDFCN52026112199", "-1500.00", "BF-D-9")]);
     let [ours, theirs] = [
         hand_in(world, &pennco.settlement, "statement", &rows).await,
@@ -200,8 +208,10 @@ async fn everything(world: &World) -> Things {
         disbursements,
         exports,
         payouts,
+        reservations,
         settlements,
         statements,
+        transfers,
         users,
     }
 }

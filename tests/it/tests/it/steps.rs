@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::access::{
     DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DELIVERY_GET, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE,
-    LOCATION_RECORD, Route, SETTLEMENT_CREATE, STATEMENT_CREATE,
+    LOCATION_RECORD, RESERVATION_CREATE, Route, SETTLEMENT_CREATE, STATEMENT_CREATE, TRANSFER_CREATE, TRANSFER_REVERSE,
 };
 use serde_json::{Value, json};
 use testkit::{NOW_MILLIS, Office, Person, Reply, RestRequest, World};
@@ -134,6 +134,59 @@ pub(crate) async fn match_statements(world: &World) -> Vec<String> {
 pub(crate) async fn close_day(world: &World, person: &Person, key: &str, day: &str) -> Reply {
     let body = json!({ "business_day": day });
     call(world, &SETTLEMENT_CREATE, &command(person, &SETTLEMENT_CREATE, key, &body)).await
+}
+
+/// An entry of a transfer.
+pub(crate) fn entry(account_id: &str, amount_minor: i64) -> Value {
+    json!({ "account_id": account_id, "amount": inr(amount_minor) })
+}
+
+/// A transfer of an amount from one account to another.
+pub(crate) fn transfer(kind: &str, from: &str, to: &str, amount_minor: i64) -> Value {
+    json!({ "kind": kind, "entries": [entry(to, amount_minor), entry(from, -amount_minor)], "reason": "as agreed" })
+}
+
+/// Moves money by hand.
+pub(crate) async fn move_money(world: &World, person: &Person, key: &str, body: &Value) -> Reply {
+    call(world, &TRANSFER_CREATE, &command(person, &TRANSFER_CREATE, key, body)).await
+}
+
+/// Takes a transfer back, as a request.
+pub(crate) fn reversal(person: &Person, transfer_id: &str, key: &str) -> RestRequest {
+    let body = json!({ "reason": "booked twice" });
+    command(person, &TRANSFER_REVERSE, key, &body).path("transfer_id", transfer_id)
+}
+
+/// Takes a transfer back.
+pub(crate) async fn reverse(world: &World, person: &Person, transfer_id: &str, key: &str) -> Reply {
+    call(world, &TRANSFER_REVERSE, &reversal(person, transfer_id, key)).await
+}
+
+/// Money of an account to be held for the next hour.
+pub(crate) fn held(account: &str, amount_minor: i64) -> Value {
+    let expires_at = domain::Timestamp::from_millis(NOW_MILLIS).plus_seconds(3_600);
+    json!({ "account_id": account, "amount": inr(amount_minor), "purpose": "bill 7", "expires_at": expires_at })
+}
+
+/// Holds money of an account.
+pub(crate) async fn hold(world: &World, person: &Person, key: &str, body: &Value) -> Reply {
+    call(world, &RESERVATION_CREATE, &command(person, &RESERVATION_CREATE, key, body)).await
+}
+
+/// Some reservation of an operator: of an agent's cash.
+pub(crate) async fn reservation_of(world: &World, office: &Office) -> String {
+    let hand = format!("agent_cash.{}", office.agents[0].subject());
+    let reply = hold(world, &office.settlement, "reservation-of", &held(&hand, 100)).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.text("/reservation_id").to_owned()
+}
+
+/// Some transfer of an operator: money for a budget.
+pub(crate) async fn transfer_of(world: &World, office: &Office) -> String {
+    let body = transfer("budget", &format!("vault.{}", office.operator), "budget.sms", 500);
+    let reply = move_money(world, &office.settlement, "transfer-of", &body).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.text("/transfer_id").to_owned()
 }
 
 /// Sends points of a track.

@@ -19,11 +19,28 @@ type Said = (u16, bool);
 /// Every failure that is not a flaw, one of each.
 fn samples() -> Vec<Failed> {
     let text = String::new;
+    let transfer = || domain::TransferId::mint(domain::Timestamp::EPOCH, &[]);
     let mut samples: Vec<Failed> = [
         Refusal::IllegalTransition { status: text(), legal_moves: vec![] },
         Refusal::AlreadyExists { existing_id: text() },
         Refusal::InsufficientCash,
         Refusal::CashCapExceeded,
+        Refusal::InsufficientFunds,
+        Refusal::Exists { transfer_id: transfer() },
+        Refusal::ExistsWithDifferentKind { transfer_id: transfer() },
+        Refusal::ExistsWithDifferentAccounts { transfer_id: transfer() },
+        Refusal::ExistsWithDifferentAmount { transfer_id: transfer() },
+        Refusal::ExistsWithDifferentEffectiveAt { transfer_id: transfer() },
+        Refusal::ExistsWithDifferentReason { transfer_id: transfer() },
+        Refusal::ReversalOfReversal,
+        Refusal::NotReversible { kind: text() },
+        Refusal::AlreadyReversed { by: transfer() },
+        Refusal::PeriodClosed { last_closed: text(), closed_until: text() },
+        Refusal::AccountClosed { account_id: text() },
+        Refusal::AccountNotEmpty { account_id: text() },
+        Refusal::AccountNotClosable { account_id: text() },
+        Refusal::ReservationExpired { expires_at: text() },
+        Refusal::AmountExceedsReserved { reserved_minor: 0, currency: text() },
         Refusal::BankLineAlreadyMatched { existing_id: text() },
         Refusal::BusinessDayClosed { last_closed: text() },
         Refusal::BusinessDayOpen { today: text() },

@@ -12,8 +12,10 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 95] = [
+const USES: [(&str, &str); 109] = [
+    ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
+    ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
@@ -108,6 +110,17 @@ const USES: [(&str, &str); 95] = [
     ),
     ("ProofWriter::operators", "Records:Query"),
     ("Proofs::get", "Records:GetItem"),
+    ("Reservations::account", "Records:GetItem"),
+    ("Reservations::books", "Records:GetItem Ledger:GetItem"),
+    ("Reservations::create", "Records:PutItem Records:UpdateItem"),
+    (
+        "Reservations::expire_due",
+        "Records:DeleteItem Records:GetItem Records:PutItem Records:UpdateItem RecordsWorklist:Query",
+    ),
+    ("Reservations::get", "Records:GetItem"),
+    ("Reservations::operators", "Records:Query"),
+    ("Reservations::release", "Records:DeleteItem Records:PutItem Records:UpdateItem"),
+    ("Reservations::settle", "Records:DeleteItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
     (
         "Sealing::seal_due",
         "Records:BatchGetItem Records:PutItem Records:Query RecordsOwner:Query Ledger:BatchGetItem Seals:GetObject Seals:PutObject SealSecret:GetSecretValue SealSecret:PutSecretValue",
@@ -141,6 +154,10 @@ const USES: [(&str, &str); 95] = [
     ("Statements::get", "Records:GetItem"),
     ("Statements::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Tracks::record", "Tracks:PutItem"),
+    ("Transfers::books", "Records:GetItem Ledger:GetItem"),
+    ("Transfers::create", "Records:ConditionCheckItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
+    ("Transfers::get", "Records:GetItem Ledger:GetItem"),
+    ("Transfers::reverse", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Trust::csrf_token", ""),
     ("Users::create", "Records:PutItem"),
     ("Users::get", "Records:GetItem"),

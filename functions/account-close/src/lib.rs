@@ -1,0 +1,16 @@
+//! `POST /api/v1/accounts/{account_id}/close`: an account at zero takes nothing any more.
+
+use domain::{Failed, access::Bookkeeper, ledger::Account};
+use edge::{Answer, Call, Path};
+use store::{Accounts, ClosedAccount};
+
+/// Closes the account for ever.
+///
+/// # Errors
+/// [`Failed::Unknown`] for an account that the operator does not have.
+pub async fn handle(
+    accounts: &Accounts,
+    call: Call<Bookkeeper, Path<Account>>,
+) -> Result<Answer<ClosedAccount>, Failed> {
+    accounts.close(call.command(), &call.path.id).await
+}

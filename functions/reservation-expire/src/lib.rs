@@ -1,0 +1,20 @@
+//! Lets go what nobody has settled in time.
+
+use domain::Failed;
+use edge::{metric, schedule::Tick};
+use store::Reservations;
+
+/// The function's name, in logs and metrics.
+pub const NAME: &str = "reservation-expire";
+
+/// Expires what is overdue at this tick, of every operator; what is settled or let go stays as it is.
+///
+/// # Errors
+/// [`Failed::Later`] when the table does not answer; the tick comes again.
+pub async fn handle(reservations: &Reservations, tick: Tick) -> Result<(), Failed> {
+    for operator in reservations.operators().await? {
+        let expired = reservations.expire_due(NAME, &operator, tick.at, &tick.message_id).await?;
+        metric::count(NAME, "ReservationsExpired", expired);
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! Reservations: held with the balance that they are of, and spent or let go with it, once.
+
+use domain::{
+    Command, Failed, Money, OperatorName, Refusal, ReservationId, Timestamp,
+    access::Unseen,
+    ledger::{Account, Transfer},
+    operator::Operator,
+    reservation::{NewSettling, Reservation, ReservationStatus},
+    transfer::Books,
+};
+
+use crate::{
+    answer::Answer,
+    commit::Accepted,
+    directory::Directory,
+    keys::{self, Key},
+    table::{Item, Lost, Query, Table, Write, between_times},
+    transfers::Transfers,
+};
+
+/// What may be done with reservations.
+#[derive(Clone)]
+pub struct Reservations {
+    table: Table,
+}
+
+fn item(operator: &OperatorName, reservation: &Reservation) -> Result<Item, Failed> {
+    let id = &reservation.reservation_id;
+    let worklist = keys::worklist_of_reservations(operator, reservation.status.as_str());
+    let place = keys::worklist_reservation(reservation.expires_at, id);
+    Ok(Item::of(&keys::reservation(operator, id), reservation)?.in_index(keys::WORKLIST, worklist, place))
+}
+
+impl Reservations {
+    /// Reservations in these tables.
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// What a reservation is decided on: the operator, and whether the account has a balance. A read of each.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn account(&self, operator: &OperatorName, account: &Account) -> Result<(Operator, bool), Failed> {
+        let is_there = self.table.find(&keys::balance(operator, account, 0)).await?.is_some();
+        Ok((self.table.get(&keys::operator(operator)).await?, is_there))
+    }
+
+    /// Holds the money, when so much is available.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn create(
+        &self,
+        command: &Command,
+        decided: Result<Reservation, Failed>,
+    ) -> Result<Answer<Reservation>, Failed> {
+        let accepted = decided.and_then(|reservation| {
+            let Reservation { reservation_id, account, amount, .. } = &reservation;
+            let mut writes = vec![self.table.create(item(&command.operator, &reservation)?, Lost::Moved)?];
+            writes.extend(self.table.hold(&command.operator, account, reservation_id, *amount)?);
+            Ok(accepted(201, reservation, writes))
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// A reservation.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn get(
+        &self,
+        operator: &OperatorName,
+        reservation_id: &ReservationId,
+    ) -> Result<Unseen<Reservation>, Failed> {
+        self.table.get(&keys::reservation(operator, reservation_id)).await.map(Unseen::new)
+    }
+
+    /// What settling is decided on: what a transfer by hand is.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn books(
+        &self,
+        operator: &OperatorName,
+        reservation: &Reservation,
+        new: &NewSettling,
+    ) -> Result<Books, Failed> {
+        Transfers::new(self.table.clone()).books(operator, &reservation.spending(new)?).await
+    }
+
+    /// Books what a reservation is spent on, and makes the rest available again.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn settle(
+        &self,
+        command: &Command,
+        before: &Reservation,
+        decided: Result<(Reservation, Transfer), Failed>,
+    ) -> Result<Answer<Reservation>, Failed> {
+        let accepted = decided.and_then(|(after, transfer)| {
+            let mut writes = vec![self.replaced(command, before, &after)?];
+            writes.extend(self.table.book_held(command, &transfer, before)?);
+            Ok(accepted(200, after, writes))
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// Makes what was reserved available again.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn release(
+        &self,
+        command: &Command,
+        before: &Reservation,
+        decided: Result<Reservation, Refusal>,
+    ) -> Result<Answer<Reservation>, Failed> {
+        let accepted = decided.map_err(Failed::from).and_then(|after| {
+            let Reservation { reservation_id, account, amount, .. } = before;
+            let mut writes = vec![self.replaced(command, before, &after)?];
+            let nothing = Money::zero(amount.currency);
+            writes.extend(self.table.let_go(&command.operator, account, reservation_id, *amount, nothing)?);
+            Ok(accepted(200, after, writes))
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// Every operator.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn operators(&self) -> Result<Vec<OperatorName>, Failed> {
+        Directory::new(self.table.clone()).operators().await
+    }
+
+    /// Lets every reservation of an operator go whose time has passed by now. One that is settled or let go meanwhile is
+    /// what was wanted. How many it let go.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn expire_due(
+        &self,
+        job: &str,
+        operator: &OperatorName,
+        now: Timestamp,
+        request_id: &str,
+    ) -> Result<u64, Failed> {
+        let partition = keys::worklist_of_reservations(operator, ReservationStatus::Open.as_str());
+        let range = between_times(Timestamp::EPOCH, Timestamp::from_millis(now.as_millis().saturating_add(1)));
+        let query = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
+        let mut pages = self.table.pages(Query { range, ..query });
+        let mut moved: u64 = 0;
+        while let Some(rows) = pages.next().await? {
+            for row in rows {
+                let [pk, sk] = ["pk", "sk"].map(|name| row.text(name).unwrap_or_default().to_owned());
+                let before: Reservation = self.table.get(&Key { pk, sk }).await?;
+                let Ok(after) = before.expire(now) else { continue };
+                let id = before.reservation_id.as_str();
+                let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
+                match self.release(&command, &before, Ok(after)).await {
+                    Ok(_) => moved = moved.saturating_add(1),
+                    Err(Failed::Moved) => {}
+                    Err(failed) => return Err(failed),
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    fn replaced(&self, command: &Command, before: &Reservation, after: &Reservation) -> Result<Write, Failed> {
+        self.table.replace(item(&command.operator, before)?, item(&command.operator, after)?)
+    }
+}
+
+fn accepted(status: u16, reservation: Reservation, writes: Vec<Write>) -> Accepted<Reservation> {
+    let subject = reservation.reservation_id.to_string();
+    Accepted { status, subject, events: vec![], writes, answer: reservation }
+}

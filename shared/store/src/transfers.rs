@@ -1,0 +1,139 @@
+//! Transfers by hand: made once under their id, read whole, taken back once.
+
+use domain::{
+    Command, Failed, OperatorName, TransferId,
+    access::Unseen,
+    ledger::{MOST_POSTINGS, Posted, Transfer},
+    transfer::{Books, NewTransfer, ShownTransfer},
+};
+
+use crate::{
+    answer::Answer,
+    commit::Accepted,
+    keys,
+    table::{Item, Lost, Table, Write},
+};
+
+/// What may be done with transfers.
+#[derive(Clone)]
+pub struct Transfers {
+    table: Table,
+}
+
+impl Transfers {
+    /// Transfers in these tables.
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// What a transfer by hand is decided on: a read of the operator, one of each agent's account that it names, one of
+    /// the transfer that may have its id, and one of the calendar when it is dated back.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn books(&self, operator: &OperatorName, new: &NewTransfer) -> Result<Books, Failed> {
+        let existing = match &new.transfer_id {
+            Some(transfer_id) => self.table.find_posted(operator, transfer_id).await?,
+            None => None,
+        };
+        let calendar = match new.effective_at {
+            Some(_) => self.table.find(&keys::calendar(operator)).await?.map(Item::read).transpose()?,
+            None => None,
+        };
+        let mut agents = vec![];
+        for account in new.agents().take(MOST_POSTINGS) {
+            if self.table.find(&keys::balance(operator, account, 0)).await?.is_some() {
+                agents.push(account.clone());
+            }
+        }
+        Ok(Books { operator: self.table.get(&keys::operator(operator)).await?, calendar, existing, agents })
+    }
+
+    /// Books a transfer. One that is dated back is booked only while the calendar is the one that was read.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn create(
+        &self,
+        command: &Command,
+        new: &NewTransfer,
+        books: &Books,
+        decided: Result<Transfer, Failed>,
+    ) -> Result<Answer<ShownTransfer>, Failed> {
+        let accepted = decided.and_then(|transfer| {
+            let mut writes = self.table.book(command, &transfer, command.at)?;
+            if new.effective_at.is_some() {
+                let version = books.calendar.as_ref().map(|calendar| calendar.version);
+                writes.push(self.table.unchanged(keys::calendar(&command.operator), version)?);
+            }
+            Ok(self.accepted(command, 201, &transfer, writes))
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// A transfer, and what took it back.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn get(
+        &self,
+        operator: &OperatorName,
+        transfer_id: &TransferId,
+    ) -> Result<Unseen<ShownTransfer>, Failed> {
+        let posted = self.table.find_posted(operator, transfer_id).await?.ok_or(Failed::Unknown)?;
+        let reversal = self.table.find(&keys::reversal(operator, transfer_id)).await?;
+        let reversed_by = reversal.and_then(|hold| hold.text("holder")?.parse().ok());
+        Ok(Unseen::new(ShownTransfer { posted, reversed_by }))
+    }
+
+    /// Books the transfer that takes another back; of two that take the same back, one is booked.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn reverse(
+        &self,
+        command: &Command,
+        decided: Result<Transfer, Failed>,
+    ) -> Result<Answer<ShownTransfer>, Failed> {
+        let accepted = decided.and_then(|transfer| {
+            let mut writes = self.table.book(command, &transfer, command.at)?;
+            writes.push(self.table.take_back(command, &transfer)?);
+            Ok(self.accepted(command, 201, &transfer, writes))
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    fn accepted(
+        &self,
+        command: &Command,
+        status: u16,
+        transfer: &Transfer,
+        writes: Vec<Write>,
+    ) -> Accepted<ShownTransfer> {
+        Accepted {
+            status,
+            subject: transfer.transfer_id().to_string(),
+            events: vec![],
+            writes,
+            answer: ShownTransfer { posted: transfer.posted(command.at, &command.principal), reversed_by: None },
+        }
+    }
+}
+
+impl Table {
+    /// A transfer as it was booked, if there is one of this id.
+    async fn find_posted(&self, operator: &OperatorName, transfer_id: &TransferId) -> Result<Option<Posted>, Failed> {
+        let key = keys::transfer(operator, transfer_id);
+        self.find_in(&self.names.ledger, &key).await?.map(Item::read).transpose()
+    }
+
+    /// The hold on a transfer by the one that takes it back: nobody takes it back again.
+    pub(crate) fn take_back(&self, command: &Command, reversal: &Transfer) -> Result<Write, Failed> {
+        let reversed = reversal.subject().reverses.as_ref();
+        let reversed = reversed.ok_or_else(|| Failed::fault("a reversal that takes nothing back"))?;
+        let key = keys::reversal(&command.operator, &reversed.transfer_id);
+        let hold = Item::at(&key).with("holder", reversal.transfer_id().as_str()).with("at", command.at.to_string());
+        self.create(hold, Lost::Moved)
+    }
+}

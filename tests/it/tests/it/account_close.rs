@@ -1,0 +1,66 @@
+//! `account-close`: an account at zero takes nothing any more.
+
+use domain::access::{ACCOUNT_CLOSE, ACCOUNT_GET};
+use serde_json::json;
+use testkit::{FLOAT_MINOR, Person, Reply, World};
+
+use crate::{
+    door::call,
+    steps::{assigned, command, confirm, confirmed, inr, move_money, reverse, transfer},
+};
+
+async fn close(world: &World, person: &Person, account: &str, key: &str) -> Reply {
+    let request = command(person, &ACCOUNT_CLOSE, key, &json!({})).path("account_id", account);
+    call(world, &ACCOUNT_CLOSE, &request).await
+}
+
+#[tokio::test]
+async fn an_account_at_zero_closes_once_and_takes_nothing_any_more() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let to = transfer("budget", "vault.pennco", "budget.sms", 500);
+    assert_eq!(move_money(&world, desk, "m1", &to).await.status, 201);
+    assert_eq!(close(&world, desk, "budget.sms", "c1").await.said(), (409, "account_not_empty"));
+    let back = transfer("budget", "budget.sms", "vault.pennco", 500);
+    let back = move_money(&world, desk, "m2", &back).await;
+    assert_eq!(back.status, 201, "{back:?}");
+    let closed = close(&world, desk, "budget.sms", "c2").await;
+    assert_eq!((closed.status, closed.text("/account_id")), (200, "budget.sms"), "{closed:?}");
+    assert!(close(&world, desk, "budget.sms", "c2").await.is_replay());
+    assert_eq!(close(&world, desk, "budget.sms", "c3").await.said(), (409, "account_closed"));
+    let refused = move_money(&world, desk, "m3", &to).await;
+    assert_eq!((refused.said(), refused.text("/account_id")), ((409, "account_closed"), "budget.sms"));
+    let reversed = reverse(&world, desk, back.text("/transfer_id"), "r1").await;
+    assert_eq!(reversed.said(), (409, "account_closed"), "what would bring money back is refused too");
+    let statement = call(&world, &ACCOUNT_GET, &desk.asks(&ACCOUNT_GET).path("account_id", "budget.sms")).await;
+    assert_eq!((statement.items().len(), &statement.json["balance"]), (2, &inr(0)));
+    assert_eq!(statement.json["closed_at"], closed.json["closed_at"]);
+}
+
+#[tokio::test]
+async fn an_agent_whose_cash_is_closed_takes_no_cash_at_a_door() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let hand = format!("agent_cash.{}", pennco.agents[0].subject());
+    let visit = assigned(&world, pennco, "BF-1", 150_000).await;
+    assert_eq!(close(&world, &pennco.admin, &hand, "c1").await.said(), (409, "account_not_empty"));
+    let deposit = transfer("deposit", &hand, "vault.pennco", FLOAT_MINOR);
+    assert_eq!(move_money(&world, &pennco.settlement, "m1", &deposit).await.status, 201);
+    assert_eq!(close(&world, &pennco.admin, &hand, "c2").await.status, 200);
+    let refused = confirm(&world, &pennco.agents[0], &visit, "k1", &confirmed(150_000)).await;
+    assert_eq!((refused.said(), refused.text("/account_id")), ((409, "account_closed"), hand.as_str()));
+}
+
+#[tokio::test]
+async fn accounts_of_the_operator_and_its_partners_stay() {
+    let world = World::new().await;
+    let admin = &world.pennco.admin;
+    let all = ["vault.pennco", "bank.pennco", "suspense.pennco", "partner_control.bfil", "partner_settlement.bfil"];
+    for (n, account) in all.iter().enumerate() {
+        let refused = close(&world, admin, account, &format!("c{n}")).await;
+        assert_eq!(refused.said(), (409, "account_not_closable"), "{account}");
+    }
+    for (n, account) in ["vault.vishi", "partner_control.samasta", "budget.nothing"].iter().enumerate() {
+        assert_eq!(close(&world, admin, account, &format!("d{n}")).await.said(), (404, "unknown"), "{account}");
+    }
+}

@@ -1,0 +1,68 @@
+//! `reservation-expire`: lets go what nobody has settled in time.
+
+use std::sync::Arc;
+
+use domain::{Failed, Timestamp, access::RESERVATION_SETTLE};
+use edge::schedule::Tick;
+use testkit::World;
+
+use crate::{
+    approval_expire::later,
+    door::call,
+    invariant_check::check,
+    reservation_create::{balance, budget},
+    reservation_get::get,
+    reservation_settle::{settling, spending},
+    steps::{held, hold},
+};
+
+/// How long [`held`] holds, in seconds.
+const AN_HOUR: i64 = 3_600;
+
+pub(crate) async fn tick(world: &World, at: Timestamp) -> Result<(), Failed> {
+    let tick = Tick { at, message_id: format!("tick {at}") };
+    reservation_expire::handle(&world.reservations(), tick).await
+}
+
+#[tokio::test]
+async fn what_nobody_settles_in_time_is_available_again_once() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    budget(&world, "budget.sms", 500).await;
+    let made = hold(&world, &pennco.settlement, "r1", &held("budget.sms", 300)).await;
+    let id = made.text("/reservation_id");
+    tick(&world, Timestamp::from_millis(world.now().plus_seconds(AN_HOUR).as_millis() - 1)).await.unwrap();
+    assert_eq!(get(&world, &pennco.desk, id).await.text("/status"), "open", "a millisecond before");
+    for _ in 0..2 {
+        tick(&world, world.now().plus_seconds(AN_HOUR)).await.unwrap();
+        let expired = get(&world, &pennco.desk, id).await;
+        assert_eq!((expired.text("/status"), &expired.json["version"]), ("expired", &2.into()));
+        assert_eq!(balance(&world, pennco, "budget.sms").await, (500, 500));
+    }
+    check(&world, 120).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_settling_in_the_last_moment_and_the_job_one_has_the_money() {
+    let world = Arc::new(World::new().await);
+    let pennco = &world.pennco;
+    budget(&world, "budget.sms", 800).await;
+    let at = world.now().plus_seconds(AN_HOUR);
+    let desk = later(&world, &pennco.settlement, at);
+    let mut left = 800;
+    for round in 0..8 {
+        let made = hold(&world, &pennco.admin, &format!("r{round}"), &held("budget.sms", 100)).await;
+        let id = made.text("/reservation_id");
+        let body = spending("budget", "expense.sms");
+        let last = settling(&desk, id, &format!("s{round}"), &body).at(at.as_millis() - 1);
+        let (ticked, settled) = tokio::join!(tick(&world, at), call(&world, &RESERVATION_SETTLE, &last));
+        assert!(matches!(ticked, Ok(()) | Err(Failed::InProgress)), "{ticked:?}");
+        match settled.status {
+            200 => left -= 100,
+            _ => assert_eq!(settled.said(), (409, "reservation_expired")),
+        }
+        tick(&world, at).await.unwrap();
+        assert_eq!(balance(&world, pennco, "budget.sms").await, (left, left));
+    }
+    check(&world, 120).await.unwrap();
+}
