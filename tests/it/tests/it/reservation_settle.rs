@@ -148,7 +148,7 @@ async fn of_sixteen_that_settle_or_void_it_at_once_one_does() {
         let people = [&world.pennco.settlement, &world.pennco.admin];
         let of = |n: usize| {
             let person = people[(n + round) % 2];
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 settling(person, &id, &format!("s{n}"), &part(300))
             } else {
                 crate::reservation_void::voiding(person, &id, &format!("v{n}"))
