@@ -282,13 +282,15 @@ async fn seals(rows: &mut Vec<(String, Calls)>) -> &'static str {
     let objects = world.locked.calls();
     world.table.reset_calls();
     crate::ledger_seal::seal(&world, crate::ledger_seal::OVER).await.unwrap();
-    rows.push(("`ledger-seal`, two operators, an hour of 30 commits and one of none".to_owned(), world.table.calls()));
-    println!("`ledger-seal`: {} calls to S3", world.locked.calls() - objects);
+    let objects = world.locked.calls() - objects;
+    let of = format!("`ledger-seal`, two operators, an hour of 30 commits and one of none, {objects} calls to S3");
+    rows.push((of, world.table.calls()));
     let objects = world.locked.calls();
     world.table.reset_calls();
     crate::invariant_check::check(&world, crate::ledger_seal::OVER).await.unwrap();
-    rows.push(("`invariant-check`, the same with 25 seals each, six hours read".to_owned(), world.table.calls()));
-    println!("`invariant-check`: {} calls to S3", world.locked.calls() - objects);
+    let objects = world.locked.calls() - objects;
+    let of = format!("`invariant-check`, the same with 25 seals each, six hours read, {objects} calls to S3");
+    rows.push((of, world.table.calls()));
     let transfer = crate::invariant_check::entries(&world).pop().unwrap();
     let request = pennco.admin.asks(&LEDGER_PROVE).query("transfer_id", transfer["transfer_id"]["S"].as_str().unwrap());
     rows.push((
