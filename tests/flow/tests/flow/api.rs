@@ -50,7 +50,7 @@ impl Answer {
 
     /// Whether it is a refusal by a rule, which is kept under its key like a success.
     pub(crate) fn is_kept(&self) -> bool {
-        let kept = ["already_exists", "business_day_closed", "illegal_transition", "own_approval"];
+        let kept = ["already_decided", "already_exists", "business_day_closed", "illegal_transition", "own_approval"];
         self.status == 409 && kept.iter().any(|code| self.json()["code"] == *code)
     }
 

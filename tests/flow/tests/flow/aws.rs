@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use xtask::stack::Stack;
 
-use crate::patience::{until, wall_clock};
+use crate::patience::{now, until, wall_clock};
 
 /// AWS under somebody's credentials.
 #[derive(Clone)]
@@ -199,25 +199,27 @@ impl Log {
 
     /// Every line with this text in it; all of them for an empty text.
     pub(crate) fn lines(&self, text: &str) -> Vec<String> {
-        let (mut lines, mut next) = (vec![], Value::Null);
-        loop {
-            let mut asked = json!({"logGroupName": self.group, "limit": MOST_LINES});
-            if !text.is_empty() {
-                asked["filterPattern"] = json!(format!("\"{text}\""));
-            }
-            if !next.is_null() {
-                asked["nextToken"] = next;
-            }
-            let found = self.aws.call("logs", "Logs_20140328.FilterLogEvents", &asked);
-            let events = found["events"].as_array().expect("events");
-            lines.extend(events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned));
-            next = found["nextToken"].clone();
-            if next.is_null() {
-                // The emulator has no second page: a full first one would be a log half read.
-                assert!(events.len() < MOST_LINES, "the log has more lines than can be read");
-                return lines;
-            }
+        self.lines_between(text, 0, now().as_millisecond())
+    }
+
+    /// The same of a time, in milliseconds, both ends included. The emulator has no second page, so a full one is asked for
+    /// again in halves.
+    fn lines_between(&self, text: &str, from: i64, to: i64) -> Vec<String> {
+        let mut asked = json!({"logGroupName": self.group, "limit": MOST_LINES, "startTime": from, "endTime": to});
+        if !text.is_empty() {
+            asked["filterPattern"] = json!(format!("\"{text}\""));
         }
+        let found = self.aws.call("logs", "Logs_20140328.FilterLogEvents", &asked);
+        let events = found["events"].as_array().expect("events");
+        if events.len() < MOST_LINES {
+            return events.iter().filter_map(|event| event["message"].as_str()).map(str::to_owned).collect();
+        }
+        let first = events[0]["timestamp"].as_i64().expect("a line has a time");
+        assert!(first < to, "a millisecond has more lines than a page");
+        let middle = first + (to - first) / 2;
+        let mut lines = self.lines_between(text, first, middle);
+        lines.extend(self.lines_between(text, middle + 1, to));
+        lines
     }
 
     /// Waits until a message has been worked off; whether it was done.

@@ -32,7 +32,7 @@ pub(crate) fn waits_for_four_eyes(stage: &Stage) {
     let cancel = json!({"reason": "the borrower has moved away"});
     lender.post(&format!("/api/v1/disbursements/{disbursement}/cancel"), "cancel", &cancel).must_be(200);
     assert_eq!(status(&lender, &disbursement), "cancelled");
-    decide(&round.books, "late").must_be_problem(409, "illegal_transition");
+    decide(&round.books, "again").must_be_problem(409, "already_decided");
 
     let audit = round.books.list("/api/v1/audit?limit=100");
     let done: Vec<_> = audit.iter().filter(|one| one["subject"] == approval.as_str()).collect();
