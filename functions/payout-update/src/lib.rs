@@ -22,5 +22,6 @@ pub async fn handle(
     let decided = call
         .must_match(before.version)
         .and_then(|()| before.learn(&call.body, &clock, call.at, desk.caller.principal()));
-    payouts.update(call.command(), &before, decided).await
+    let command = call.body.reason.iter().fold(call.command().clone(), |command, reason| command.because(reason));
+    payouts.update(&command, &before, decided).await
 }

@@ -19,6 +19,7 @@ pub async fn handle(
     let caller = &call.caller.caller;
     let before = reservations.get(&caller.operator, &call.path.id).await?.seen_by(caller)?;
     let books = reservations.books(&caller.operator, &before, &call.body).await?;
-    let decided = before.settle(call.command(), &call.body, &books);
-    reservations.settle(call.command(), &before, decided).await
+    let command = call.command().clone().because(&call.body.reason);
+    let decided = before.settle(&command, &call.body, &books);
+    reservations.settle(&command, &before, decided).await
 }

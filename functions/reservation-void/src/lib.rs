@@ -18,6 +18,7 @@ pub async fn handle(
 ) -> Result<Answer<Reservation>, Failed> {
     let caller = &call.caller.caller;
     let before = reservations.get(&caller.operator, &call.path.id).await?.seen_by(caller)?;
+    let command = call.command().clone().because(&call.body.reason);
     let decided = before.void(call.at);
-    reservations.release(call.command(), &before, decided).await
+    reservations.release(&command, &before, decided).await
 }

@@ -3,7 +3,8 @@
 use domain::{
     Failed,
     access::Bookkeeper,
-    transfer::{NewTransfer, ShownTransfer},
+    approval::SubjectKind,
+    transfer::{NewTransfer, TransferOutcome},
 };
 use edge::{Answer, Call, Nothing};
 use store::Transfers;
@@ -15,8 +16,11 @@ use store::Transfers;
 pub async fn handle(
     transfers: &Transfers,
     call: Call<Bookkeeper, Nothing, NewTransfer>,
-) -> Result<Answer<ShownTransfer>, Failed> {
+) -> Result<Answer<TransferOutcome>, Failed> {
     let books = transfers.books(&call.caller.caller.operator, &call.body).await?;
-    let decided = call.body.decide(call.command(), &books);
-    transfers.create(call.command(), &call.body, &books, decided).await
+    let command = call.command().clone().because(&call.body.reason);
+    let decided = call.body.decide(&command, &books);
+    let made =
+        decided.map(|transfer| books.operator.make(&command, &call.caller.caller, SubjectKind::Transfer, transfer));
+    transfers.create(&command, &call.body, &books, made).await
 }

@@ -3,7 +3,8 @@
 use domain::{
     Failed, TransferId,
     access::Bookkeeper,
-    transfer::{NewReversal, ShownTransfer},
+    approval::SubjectKind,
+    transfer::{NewReversal, TransferOutcome},
 };
 use edge::{Answer, Call, Path};
 use store::Transfers;
@@ -15,9 +16,12 @@ use store::Transfers;
 pub async fn handle(
     transfers: &Transfers,
     call: Call<Bookkeeper, Path<TransferId>, NewReversal>,
-) -> Result<Answer<ShownTransfer>, Failed> {
+) -> Result<Answer<TransferOutcome>, Failed> {
     let caller = &call.caller.caller;
     let before = transfers.get(&caller.operator, &call.path.id).await?.seen_by(caller)?;
-    let decided = before.reverse(call.command(), &call.body);
-    transfers.reverse(call.command(), decided).await
+    let command = call.command().clone().because(&call.body.reason);
+    let operator = transfers.operator(&caller.operator).await?;
+    let decided = before.reverse(&command, &call.body);
+    let made = decided.map(|transfer| operator.make(&command, caller, SubjectKind::Reversal, transfer));
+    transfers.reverse(&command, made).await
 }

@@ -168,6 +168,7 @@ routes! {
     DISBURSEMENT_CREATE = "disbursement-create", "POST" "/api/v1/disbursements", Command, [Partner Own];
     DISBURSEMENT_GET = "disbursement-get", "GET" "/api/v1/disbursements/{disbursement_id}", Query, [Staff Region, Settlement Operator, Partner Own, Admin Operator];
     DISBURSEMENT_RECONCILE = "disbursement-reconcile", "POST" "/api/v1/disbursements/{disbursement_id}/reconcile", Command, [Settlement Operator];
+    DISBURSEMENT_REVERSE = "disbursement-reverse", "POST" "/api/v1/disbursements/{disbursement_id}/reverse", Command, [Settlement Operator, Admin Operator];
     EXPORT_CREATE = "export-create", "POST" "/api/v1/exports", Command, [Staff Region, Settlement Operator, Admin Operator];
     EXPORT_GET = "export-get", "GET" "/api/v1/exports/{export_id}", Query, [Staff Own, Settlement Operator, Admin Operator];
     EXPOSURE_GET = "exposure-get", "GET" "/api/v1/payouts/exposure", Query, [Settlement Operator, Admin Operator];

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ApprovalId, Caller, Command, Money, PartnerName, Refusal, RegionName, Role, Timestamp,
+    ApprovalId, Caller, Command, Delivery, Failed, Money, PartnerName, Refusal, RegionName, Role, Timestamp,
     access::{Belongings, Owned},
-    ledger::Account,
+    ledger::{Account, Transfer},
+    transfer::{Meanwhile, ProposedTransfer},
 };
 
 /// What an approval is about.
@@ -18,14 +19,23 @@ use crate::{
 pub enum SubjectKind {
     /// A partner's instruction to pay a borrower.
     Disbursement,
+    /// A transfer by hand.
+    Transfer,
+    /// The taking back of a transfer by hand.
+    Reversal,
 }
 
 impl SubjectKind {
+    /// Everything that an operator may ask approval for.
+    pub const ALL: [Self; 3] = [Self::Disbursement, Self::Transfer, Self::Reversal];
+
     /// The word for it in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Disbursement => "disbursement",
+            Self::Transfer => "transfer",
+            Self::Reversal => "reversal",
         }
     }
 }
@@ -55,7 +65,10 @@ const LONGEST_HOURS: u32 = 7 * 24;
 
 /// A text is no rule of approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be such as disbursement:24:10000000=1,50000000=2, of subject, hours (1 to 168) and bands that ascend")]
+#[error(
+    "must be such as disbursement:24:10000000=1,50000000=2, of subject (disbursement, transfer or reversal), hours (1 to \
+     168) and bands that ascend"
+)]
 pub struct NotARule;
 
 impl FromStr for ApprovalRule {
@@ -63,10 +76,7 @@ impl FromStr for ApprovalRule {
     fn from_str(text: &str) -> Result<Self, NotARule> {
         let (subject, rest) = text.split_once(':').ok_or(NotARule)?;
         let (hours, bands) = rest.split_once(':').ok_or(NotARule)?;
-        let subject = match subject {
-            "disbursement" => SubjectKind::Disbursement,
-            _ => return Err(NotARule),
-        };
+        let subject = SubjectKind::ALL.into_iter().find(|kind| kind.as_str() == subject).ok_or(NotARule)?;
         let expires_after_hours = hours.parse().map_err(|_| NotARule)?;
         let bands: Vec<Band> = bands.split(',').map(band).collect::<Result<_, _>>()?;
         let ascend = bands.iter().zip(bands.iter().skip(1)).all(|(low, high)| low.from_minor < high.from_minor);
@@ -205,6 +215,9 @@ pub struct Approval {
     pub amount: Money,
     /// What will be booked.
     pub preview: Vec<PreviewPosting>,
+    /// The transfer by hand that waits, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub transfer: Option<ProposedTransfer>,
     /// How many people must approve.
     #[schema(value_type = u8, minimum = 1)]
     pub quorum: NonZeroU8,
@@ -246,6 +259,54 @@ pub struct Request {
     pub amount: Money,
     /// What will be booked.
     pub preview: Vec<PreviewPosting>,
+    /// The transfer by hand that waits, if it is about one.
+    pub transfer: Option<ProposedTransfer>,
+}
+
+/// What waits for an approval, as it was loaded beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Waiting {
+    /// The visit of a disbursement.
+    Visit(Box<Delivery>),
+    /// A transfer by hand, and what may have changed since it was asked for.
+    Transfer(Box<(ProposedTransfer, Meanwhile)>),
+}
+
+/// What follows from a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Consequence {
+    /// Nothing yet, or nothing any more.
+    Nothing,
+    /// The visit that waited moves on, to its agent or to its end.
+    Visit(Box<Delivery>),
+    /// The transfer that waited is booked.
+    Transfer(Transfer),
+}
+
+impl Waiting {
+    /// What follows when an approval is so.
+    ///
+    /// # Errors
+    /// [`Failed::Moved`] for a visit that was read after somebody else had settled the approval; what
+    /// [`ProposedTransfer::approved`] refuses: such an approval stays pending, and can be rejected.
+    pub fn follow(&self, approval: &Approval, at: Timestamp) -> Result<Consequence, Failed> {
+        match (self, approval.status) {
+            // Who cancels what waits writes its visit as well.
+            (_, ApprovalStatus::Pending | ApprovalStatus::Cancelled)
+            | (Self::Transfer(_), ApprovalStatus::Rejected | ApprovalStatus::Expired) => Ok(Consequence::Nothing),
+            (Self::Visit(visit), ApprovalStatus::Approved) => moved(visit.release(at)),
+            (Self::Visit(visit), ApprovalStatus::Rejected | ApprovalStatus::Expired) => moved(visit.call_off(at)),
+            (Self::Transfer(waiting), ApprovalStatus::Approved) => {
+                let (proposed, meanwhile) = waiting.as_ref();
+                proposed.approved(approval, meanwhile).map(Consequence::Transfer)
+            }
+        }
+    }
+}
+
+/// A visit that moves together with its approval.
+fn moved(visit: Result<Delivery, Refusal>) -> Result<Consequence, Failed> {
+    visit.map(Box::new).map(Consequence::Visit).map_err(|_| Failed::Moved)
 }
 
 /// A name for a whole role among those who are barred from a decision; no id has a colon in it.
@@ -275,6 +336,7 @@ impl Approval {
             region: request.region,
             amount: request.amount,
             preview: request.preview,
+            transfer: request.transfer,
             quorum,
             decisions: vec![],
             expires_at: command.at.plus_seconds(i64::from(rule.expires_after_hours).saturating_mul(3600)),
@@ -407,6 +469,7 @@ mod tests {
             region: None,
             amount: Money::new(amount_minor, Currency::Inr),
             preview: vec![],
+            transfer: None,
         };
         Approval::asked(&rules(), &command, maker, request)
     }

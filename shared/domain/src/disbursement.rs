@@ -7,12 +7,14 @@ use utoipa::ToSchema;
 
 use crate::{
     ApprovalId, Command, Day, DeliveryId, DisbursementId, Failed, Money, PartnerName, Refusal, RegionName, StatementId,
-    Timestamp,
+    Timestamp, TransferId,
     access::{Belongings, Owned},
     approval::Approval,
     delivery::{Borrower, Conclusion, Delivery, DeliveryKind, DeliveryStatus, NewDelivery, is_reference},
+    ledger::Transfer,
     matching::{Expected, Rules},
     reconciliation::Rule,
+    transfer::{NewReversal, ShownTransfer},
 };
 
 /// How far the payment has come.
@@ -35,11 +37,13 @@ pub enum DisbursementStatus {
     Rejected,
     /// Called off before cash changed hands.
     Cancelled,
+    /// Taken back after it: the agent has the cash again.
+    Reversed,
 }
 
 impl DisbursementStatus {
     /// Every status, in the order a payment can go through them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Created,
         Self::Approved,
         Self::Reserved,
@@ -48,21 +52,23 @@ impl DisbursementStatus {
         Self::Exception,
         Self::Reconciled,
         Self::Rejected,
+        Self::Reversed,
     ];
 
     /// What a payment can become from here. An exception whose visit failed can become nothing any more:
-    /// [`Instruction::legal_moves`] knows which one it is.
+    /// [`Instruction::legal_moves`] knows which one it is. What the bank bears out is not taken back: it has left the
+    /// account.
     #[must_use]
     pub fn legal_moves(self) -> &'static [Self] {
         match self {
             Self::Created => &[Self::Approved, Self::Rejected, Self::Cancelled],
             Self::Approved => &[Self::Reserved, Self::Cancelled],
             Self::Reserved => &[Self::HandedOver, Self::Exception, Self::Cancelled],
-            Self::HandedOver => &[Self::Reconciled, Self::Exception],
+            Self::HandedOver => &[Self::Reconciled, Self::Exception, Self::Reversed],
             // Cash that was handed over all the same.
             Self::Cancelled => &[Self::Exception],
-            Self::Exception => &[Self::Reconciled],
-            Self::Reconciled | Self::Rejected => &[],
+            Self::Exception => &[Self::Reconciled, Self::Reversed],
+            Self::Reconciled | Self::Rejected | Self::Reversed => &[],
         }
     }
 
@@ -78,6 +84,7 @@ impl DisbursementStatus {
             Self::Exception => "exception",
             Self::Rejected => "rejected",
             Self::Cancelled => "cancelled",
+            Self::Reversed => "reversed",
         }
     }
 }
@@ -129,6 +136,9 @@ pub struct Instruction {
     /// That it was called off.
     #[serde(default)]
     pub cancellation: Option<Cancellation>,
+    /// That it was taken back.
+    #[serde(default)]
+    pub reversal: Option<Reversal>,
     /// Counts its changes, from 1.
     pub version: u64,
     /// When it was instructed.
@@ -163,6 +173,8 @@ pub struct Disbursement {
     pub reconciliation: Option<Reconciliation>,
     /// That it was called off; beside `exception` the cash was handed over all the same.
     pub cancellation: Option<Cancellation>,
+    /// That it was taken back.
+    pub reversal: Option<Reversal>,
     /// Counts its changes.
     pub version: u64,
     /// When it was instructed.
@@ -189,6 +201,19 @@ pub struct Cancellation {
     pub by: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// That a payment was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reversal {
+    /// Why.
+    pub reason: String,
+    /// By whom: the person's or the program's id.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The transfer that put the cash back into the agent's account.
+    pub transfer_id: TransferId,
 }
 
 /// A line of a bank statement.
@@ -328,6 +353,7 @@ impl Instruction {
             due: new.due,
             reconciliation: None,
             cancellation: None,
+            reversal: None,
             version: 1,
             created_at: command.at,
             updated_at: command.at,
@@ -359,9 +385,10 @@ impl Instruction {
         Ok(handed_over)
     }
 
-    /// How a visit ended that handed the cash over.
+    /// How a visit ended that handed the cash over; none whose cash came back.
     fn handed_over<'v>(&self, visit: &'v Delivery) -> Result<&'v Conclusion, Failed> {
-        let handed_over = visit.conclusion.as_ref().filter(|_| visit.status == DeliveryStatus::Confirmed);
+        let is_handed_over = visit.status == DeliveryStatus::Confirmed && self.reversal.is_none();
+        let handed_over = visit.conclusion.as_ref().filter(|_| is_handed_over);
         handed_over.ok_or_else(|| self.illegal(visit).into())
     }
 
@@ -384,6 +411,9 @@ impl Instruction {
     /// How far it has come, given its visit.
     #[must_use]
     pub fn status(&self, visit: &Delivery) -> DisbursementStatus {
+        if self.reversal.is_some() {
+            return DisbursementStatus::Reversed;
+        }
         match (&self.reconciliation, visit.status) {
             (Some(said), _) if said.outcome == ReconciliationOutcome::Reconciled => DisbursementStatus::Reconciled,
             (None, DeliveryStatus::Cancelled) if self.cancellation.is_some() => DisbursementStatus::Cancelled,
@@ -412,6 +442,7 @@ impl Instruction {
             | DisbursementStatus::Reconciled
             | DisbursementStatus::Exception
             | DisbursementStatus::Rejected
+            | DisbursementStatus::Reversed
             | DisbursementStatus::Cancelled => status.legal_moves(),
         }
     }
@@ -448,6 +479,32 @@ impl Instruction {
         })
     }
 
+    /// Takes the payment back: the cash is in the agent's hand again, by a transfer that is linked to the hand-over's.
+    /// Legal until the bank bears it out.
+    ///
+    /// # Errors
+    /// [`Refusal::IllegalTransition`] before and after that, [`Refusal::AlreadyReversed`] when the hand-over's transfer
+    /// was taken back by hand. What the agent's cash cap says comes with the write.
+    pub fn reverse(
+        &self,
+        visit: &Delivery,
+        hand_over: Option<&ShownTransfer>,
+        command: &Command,
+        new: &NewReversal,
+    ) -> Result<(Self, Transfer), Failed> {
+        self.waiting(visit)?;
+        let booked = hand_over.ok_or_else(|| Failed::fault("cash was handed over and never booked"))?;
+        let transfer = booked.taken_back(command, new)?;
+        let reversal = Reversal {
+            reason: new.reason.clone(),
+            by: command.principal.clone(),
+            at: command.at,
+            transfer_id: transfer.transfer_id().clone(),
+        };
+        let version = self.version.saturating_add(1);
+        Ok((Self { reversal: Some(reversal), version, updated_at: command.at, ..self.clone() }, transfer))
+    }
+
     /// Counts the changes of instruction and visit together: what is answered changes with either.
     #[must_use]
     pub fn shown_version(&self, visit: &Delivery) -> u64 {
@@ -469,6 +526,7 @@ impl Instruction {
             status: self.status(visit),
             reconciliation: self.reconciliation.clone(),
             cancellation: self.cancellation.clone(),
+            reversal: self.reversal.clone(),
             version: self.shown_version(visit),
             created_at: self.created_at,
             updated_at: self.updated_at.max(visit.updated_at),
@@ -675,6 +733,7 @@ mod tests {
         Fail,
         Cancel,
         Reconcile(i64),
+        Reverse,
     }
 
     fn tries() -> impl Strategy<Value = Vec<Try>> {
@@ -687,6 +746,7 @@ mod tests {
             1 => Just(Try::Fail),
             1 => Just(Try::Cancel),
             2 => prop_oneof![Just(500_000), Just(500_001)].prop_map(Try::Reconcile),
+            1 => Just(Try::Reverse),
         ];
         prop::collection::vec(one, 1..20)
     }
@@ -710,6 +770,7 @@ mod tests {
                     region: None,
                     amount: instruction.amount,
                     preview: vec![],
+                    transfer: None,
                 };
                 Approval::asked(&rules, &command, &person(Role::Partner, "bfil"), request).unwrap()
             });
@@ -725,7 +786,7 @@ mod tests {
                 proof_sha256: None,
             };
             let (confirmed, failed) = (outcome(true), outcome(false));
-            let mut transfers = 0;
+            let (mut transfers, mut booked) = (0, None);
             for what in tries {
                 let (before, moves) = (instruction.status(&visit), instruction.legal_moves(&visit));
                 match what {
@@ -754,7 +815,8 @@ mod tests {
                     Try::Confirm | Try::Fail => {
                         let report = if matches!(what, Try::Confirm) { &confirmed } else { &failed };
                         if let Ok(concluded) = visit.conclude(&agent, report, &command) {
-                            transfers += usize::from(concluded.transfer.is_some());
+                            transfers += i32::from(concluded.transfer.is_some());
+                            booked = concluded.transfer.or(booked);
                             visit = concluded.after;
                         }
                     }
@@ -777,11 +839,20 @@ mod tests {
                             instruction = *after;
                         }
                     }
+                    Try::Reverse => {
+                        let Some(posted) = booked.as_ref().map(|transfer| transfer.posted(now, "a")) else { continue };
+                        let new = NewReversal { reason: "r".into() };
+                        let hand_over = ShownTransfer { posted, reversed_by: None };
+                        if let Ok((after, _)) = instruction.reverse(&visit, Some(&hand_over), &command, &new) {
+                            transfers -= 1;
+                            instruction = after;
+                        }
+                    }
                 }
                 let after = instruction.status(&visit);
                 prop_assert!(after == before || moves.contains(&after), "{what:?}: {before:?} became {after:?}");
-                let has_cash = matches!(visit.status, DeliveryStatus::Confirmed);
-                prop_assert_eq!(transfers, usize::from(has_cash), "cash moved once, and where it is shown");
+                let has_cash = visit.status == DeliveryStatus::Confirmed && after != DisbursementStatus::Reversed;
+                prop_assert_eq!(transfers, i32::from(has_cash), "cash moved once, and where it is shown");
             }
         }
     }

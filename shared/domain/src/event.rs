@@ -34,6 +34,9 @@ pub enum Happened {
     /// A payment was called off.
     #[serde(rename = "disbursement.cancelled")]
     DisbursementCancelled,
+    /// A payment was taken back after the hand-over.
+    #[serde(rename = "disbursement.reversed")]
+    DisbursementReversed,
     /// The bank line matches.
     #[serde(rename = "disbursement.reconciled")]
     DisbursementReconciled,
@@ -137,7 +140,7 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -147,6 +150,7 @@ impl Happened {
         Self::DisbursementApproved,
         Self::DisbursementRejected,
         Self::DisbursementCancelled,
+        Self::DisbursementReversed,
         Self::DisbursementReconciled,
         Self::DisbursementExcepted,
         Self::ApprovalDecided,
@@ -195,6 +199,7 @@ impl Happened {
             Self::DisbursementApproved => "disbursement.approved",
             Self::DisbursementRejected => "disbursement.rejected",
             Self::DisbursementCancelled => "disbursement.cancelled",
+            Self::DisbursementReversed => "disbursement.reversed",
             Self::DisbursementReconciled => "disbursement.reconciled",
             Self::DisbursementExcepted => "disbursement.excepted",
             Self::ApprovalRequested => "approval.requested",
@@ -244,6 +249,7 @@ impl Happened {
             | Self::DisbursementApproved
             | Self::DisbursementRejected
             | Self::DisbursementCancelled
+            | Self::DisbursementReversed
             | Self::DisbursementReconciled
             | Self::DisbursementExcepted
             | Self::ApprovalRequested

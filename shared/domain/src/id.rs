@@ -112,6 +112,23 @@ macro_rules! id_type {
     };
 }
 
+impl TransferId {
+    /// The UUID of the id.
+    #[must_use]
+    pub fn bits(&self) -> u128 {
+        let symbols = self.0.rsplit('_').next().unwrap_or_default();
+        let bytes = BASE32.as_ref().and_then(|base32| base32.decode(symbols.as_bytes()).ok());
+        bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u128::from_be_bytes)
+    }
+
+    /// The id of a UUID.
+    #[must_use]
+    pub fn of_bits(bits: u128) -> Self {
+        let symbols = BASE32.as_ref().map(|base32| base32.encode(&bits.to_be_bytes())).unwrap_or_default();
+        Self(format!("trf_{symbols}"))
+    }
+}
+
 id_type!(
     /// A field officer of an operator.
     AgentId,
@@ -299,6 +316,13 @@ mod tests {
         assert_eq!(id.as_str().len(), 30);
         assert_eq!(id.as_str().parse::<DeliveryId>(), Ok(id.clone()));
         assert!(id.as_str().parse::<AgentId>().is_err());
+    }
+
+    #[test]
+    fn a_transfers_id_is_made_again_from_its_bits_and_sorts_as_they_do() {
+        let [earlier, later] = [1_000, 2_000].map(|millis| TransferId::mint(Timestamp::from_millis(millis), &[b"t"]));
+        assert_eq!(TransferId::of_bits(earlier.bits()), earlier);
+        assert!(earlier < later && earlier.bits() < later.bits());
     }
 
     #[test]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize, de};
 use utoipa::ToSchema;
 
 use crate::{
-    AgentId, Currency, DeliveryId, Money, OperatorName, PartnerName, PurposeName, Refusal, ReservationId, Timestamp,
-    TransferId,
+    AgentId, ApprovalId, Currency, DeliveryId, Money, OperatorName, PartnerName, PurposeName, Refusal, ReservationId,
+    Timestamp, TransferId,
     access::{Belongings, Owned},
     id::NotAnId,
 };
@@ -270,6 +270,9 @@ pub struct Subject {
     /// The transfer that this one takes back.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reverses: Option<Reversed>,
+    /// The approval without which it would not have been booked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approval_id: Option<ApprovalId>,
 }
 
 /// The most entries of a transfer: each is up to three writes, entry, balance and the memory of a named account, and a
@@ -285,6 +288,7 @@ pub struct Transfer {
     subject: Subject,
     effective_at: Option<Timestamp>,
     reason: Option<String>,
+    by: Option<String>,
 }
 
 /// Postings are not a transfer.
@@ -338,7 +342,7 @@ impl Transfer {
         if sums.values().any(|sum| *sum != 0) {
             return Err(Unbalanced::Sum);
         }
-        Ok(Self { transfer_id, kind, postings, subject, effective_at: None, reason: None })
+        Ok(Self { transfer_id, kind, postings, subject, effective_at: None, reason: None, by: None })
     }
 
     /// The transfer, of something that happened then and was reported later.
@@ -357,6 +361,12 @@ impl Transfer {
     #[must_use]
     pub fn because(self, reason: String) -> Self {
         Self { reason: Some(reason), ..self }
+    }
+
+    /// The transfer, of somebody who is not who posts it: whoever asked for what somebody else approved.
+    #[must_use]
+    pub fn by(self, principal: String) -> Self {
+        Self { by: Some(principal), ..self }
     }
 
     /// An amount from one account (credit) to another (debit).
@@ -400,6 +410,18 @@ impl Transfer {
         &self.subject
     }
 
+    /// When it happened, if not when it is posted.
+    #[must_use]
+    pub fn effective_at(&self) -> Option<Timestamp> {
+        self.effective_at
+    }
+
+    /// Why, in the words of whoever wanted it.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
     /// The transfer as the books keep it, posted at a time by somebody. Nothing happens later than it is posted: a phone
     /// whose clock is ahead reports something that happened now.
     #[must_use]
@@ -411,7 +433,7 @@ impl Transfer {
             effective_at: self.effective_at.map_or(at, |effective_at| effective_at.min(at)),
             entries: self.postings.clone(),
             subject: self.subject.clone(),
-            by: by.to_owned(),
+            by: self.by.clone().unwrap_or_else(|| by.to_owned()),
             reason: self.reason.clone(),
         }
     }

@@ -11,8 +11,9 @@ use crate::{
     calendar::{BusinessCalendar, BusinessDays},
     delivery::NewDelivery,
     disbursement::{Instruction, NewDisbursement},
-    ledger::Account,
+    ledger::{Account, Transfer},
     payout::Clock,
+    transfer::{Made, ProposedTransfer},
     turn_around::{Rail, TurnArounds},
 };
 
@@ -100,6 +101,7 @@ impl Operator {
             region: Some(new.region.clone()),
             amount: new.amount,
             preview: visit.preview(),
+            transfer: None,
         };
         let approval = Approval::asked(&self.approvals, command, &partner.caller, request);
         let approval_id = approval.as_ref().map(|approval| approval.approval_id.clone());
@@ -108,6 +110,25 @@ impl Operator {
             visit: Delivery { awaits_approval: approval_id, ..visit },
             approval,
         })
+    }
+
+    /// A transfer by hand as somebody makes it: booked at once, or waiting for the approval that the rules ask for.
+    #[must_use]
+    pub fn make(&self, command: &Command, maker: &Caller, subject: SubjectKind, transfer: Transfer) -> Made {
+        let proposed = ProposedTransfer::of(&transfer);
+        let request = Request {
+            subject,
+            subject_id: proposed.transfer_id.to_string(),
+            partner_id: None,
+            region: None,
+            amount: proposed.amount(),
+            preview: proposed.preview(),
+            transfer: Some(proposed),
+        };
+        match Approval::asked(&self.approvals, command, maker, request) {
+            Some(approval) => Made::Waits(Box::new(approval)),
+            None => Made::Booked(transfer),
+        }
     }
 
     /// Whether it has an account, as far as that follows from the operator alone: that of an agent, a budget or an

@@ -139,8 +139,9 @@ pub struct Balance {
 pub struct Check {
     proof: Proof,
     settled_until: Timestamp,
-    open: BTreeMap<TransferId, BTreeMap<Currency, i128>>,
-    trial: i128,
+    /// What the entries of each transfer that is old enough sum to: 16 bytes of its id, currency and sum, so that a year of
+    /// ten thousand visits a day stays within a function's memory.
+    sums: BTreeMap<(u128, Currency), i128>,
     folded: i128,
     reserved: i128,
     waiting: Vec<Building>,
@@ -167,7 +168,7 @@ impl Check {
         };
         let settled_until = now.plus_seconds(-SETTLED_SECONDS);
         let (waiting, history) = before.map(|proof| (proof.building, proof.history)).unwrap_or_default();
-        Self { proof, settled_until, open: BTreeMap::new(), trial: 0, folded: 0, reserved: 0, waiting, history }
+        Self { proof, settled_until, sums: BTreeMap::new(), folded: 0, reserved: 0, waiting, history }
     }
 
     fn breach(&mut self, invariant: Invariant, subject: String, expected: String, found: String) {
@@ -185,8 +186,7 @@ impl Check {
         if entry.at >= self.settled_until {
             return;
         }
-        let sums = self.open.entry(entry.transfer_id.clone()).or_default();
-        let sum = sums.entry(entry.amount.currency).or_default();
+        let sum = self.sums.entry((entry.transfer_id.bits(), entry.amount.currency)).or_default();
         *sum = sum.saturating_add(i128::from(entry.amount.amount_minor));
     }
 
@@ -200,7 +200,6 @@ impl Check {
         let folded = std::mem::take(&mut self.folded);
         let reserved = std::mem::take(&mut self.reserved);
         self.proof.accounts = self.proof.accounts.saturating_add(1);
-        self.trial = self.trial.saturating_add(i128::from(after.balance_minor));
         if before != after {
             self.proof.moving.push(account.to_string());
             return;
@@ -393,21 +392,20 @@ impl Check {
         }
     }
 
-    /// What was found.
+    /// What was found. Where every balance is the fold of its entries, and every transfer sums to zero, the trial balance is
+    /// zero: it is not added up from balances, which are read one after the other while work goes on.
     #[must_use]
     pub fn finish(mut self) -> Proof {
-        let open = std::mem::take(&mut self.open);
-        self.proof.transfers = u64::try_from(open.len()).unwrap_or(u64::MAX);
-        for (transfer_id, sums) in open {
-            for (currency, sum) in sums.into_iter().filter(|(_, sum)| *sum != 0) {
-                let found = format!("they sum to {sum} {currency} minor units");
-                self.breach(Invariant::V4, transfer_id.to_string(), "entries that sum to zero".to_owned(), found);
+        let mut last = None;
+        for ((bits, currency), sum) in std::mem::take(&mut self.sums) {
+            if last.replace(bits) != Some(bits) {
+                self.proof.transfers = self.proof.transfers.saturating_add(1);
             }
-        }
-        if self.proof.moving.is_empty() && self.trial != 0 {
-            let found = format!("a trial balance of {}", self.trial);
-            let operator = self.proof.operator.to_string();
-            self.breach(Invariant::V4, operator, "a trial balance of zero".to_owned(), found);
+            if sum != 0 {
+                let found = format!("they sum to {sum} {currency} minor units");
+                let transfer_id = TransferId::of_bits(bits).to_string();
+                self.breach(Invariant::V4, transfer_id, "entries that sum to zero".to_owned(), found);
+            }
         }
         self.proof
     }
@@ -488,11 +486,8 @@ mod tests {
                 checked((&[], balance(5)), (&other, balance(-5))),
                 vec![(Invariant::V5, purse.clone()), (Invariant::V4, good[0].transfer_id.to_string())],
             ),
-            // A balance was changed: the account, and with it the trial balance.
-            (
-                checked((&good, balance(7)), (&other, balance(-5))),
-                vec![(Invariant::V5, purse.clone()), (Invariant::V4, "pennco".to_owned())],
-            ),
+            // A balance was changed.
+            (checked((&good, balance(7)), (&other, balance(-5))), vec![(Invariant::V5, purse.clone())]),
             // A cap was changed.
             (
                 checked(
@@ -588,6 +583,20 @@ mod tests {
         let mut check = Check::begin("pennco".parse().unwrap(), None, now());
         check.chain(&chain(3, 9));
         assert_eq!(named(&check.finish()), [(Invariant::V13, "seal 3".to_owned())], "sealed until six hours ago");
+    }
+
+    #[test]
+    fn a_transfer_between_the_reads_of_its_two_accounts_is_no_breach() {
+        let mut check = Check::begin("pennco".parse().unwrap(), None, now());
+        check.entry(&entry(b"1", 5, 100));
+        check.account(&cash(), balance(5), balance(5));
+        // Somebody else's report comes now: this account is read with it, the one before was read without.
+        check.entry(&entry(b"1", -5, 100));
+        check.entry(&entry(b"2", -3, 0));
+        check.account(&vault(), balance(-8), balance(-8));
+        let proof = check.finish();
+        assert!(proof.holds, "{proof:?}");
+        assert_eq!(proof.transfers, 1);
     }
 
     #[test]

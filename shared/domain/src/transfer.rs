@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Command, Failed, Flaw, Refusal, Timestamp, TransferId,
+    Command, Currency, Failed, Flaw, Money, Refusal, Timestamp, TransferId,
     access::{Belongings, Owned},
+    approval::{Approval, PreviewPosting},
     ledger::{Account, Posted, Posting, Reversed, Subject, Transfer, TransferKind, Unbalanced},
     operator::Operator,
     settlement::Calendar,
@@ -113,6 +114,114 @@ impl Owned for ShownTransfer {
     fn belongings(&self) -> Belongings<'_> {
         Belongings::default()
     }
+}
+
+/// A transfer that waits for approval: what will be posted when it is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProposedTransfer {
+    /// Its id, from the moment it was asked for.
+    pub transfer_id: TransferId,
+    /// Why money shall move.
+    pub kind: TransferKind,
+    /// When it happened, if not when it is posted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub effective_at: Option<Timestamp>,
+    /// Its sides, which sum to zero.
+    pub entries: Vec<Posting>,
+    /// What it is about.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// Why, in the words of whoever asked for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+impl ProposedTransfer {
+    /// A transfer as a proposal.
+    #[must_use]
+    pub fn of(transfer: &Transfer) -> Self {
+        Self {
+            transfer_id: transfer.transfer_id().clone(),
+            kind: transfer.kind(),
+            effective_at: transfer.effective_at(),
+            entries: transfer.postings().to_vec(),
+            subject: transfer.subject().clone(),
+            reason: transfer.reason().map(str::to_owned),
+        }
+    }
+
+    /// How much it moves: the sum of its debits.
+    #[must_use]
+    pub fn amount(&self) -> Money {
+        let debits = self.entries.iter().map(|posting| posting.amount.amount_minor).filter(|minor| *minor > 0);
+        let currency = self.entries.first().map_or(Currency::Inr, |posting| posting.amount.currency);
+        Money::new(debits.fold(0, i64::saturating_add), currency)
+    }
+
+    /// What will be booked, entry by entry.
+    #[must_use]
+    pub fn preview(&self) -> Vec<PreviewPosting> {
+        let side = |posting: &Posting| PreviewPosting {
+            account_kind: posting.account.kind().to_owned(),
+            account_id: Some(posting.account.clone()),
+            amount: posting.amount,
+        };
+        self.entries.iter().map(side).collect()
+    }
+
+    /// The transfer, now that an approval allows it; the rules of transfers by hand are asked once more, because days
+    /// close and others reverse while it waits.
+    ///
+    /// # Errors
+    /// In this order [`Refusal::AlreadyReversed`], [`Refusal::Exists`] for another transfer that took the id meanwhile, and
+    /// [`Refusal::PeriodClosed`]. What the balances say comes with the write.
+    pub fn approved(&self, approval: &Approval, now: &Meanwhile) -> Result<Transfer, Failed> {
+        if let Some(by) = &now.reversed_by {
+            return Err(Refusal::AlreadyReversed { by: by.clone() }.into());
+        }
+        if let Some(existing) = &now.existing {
+            return Err(Refusal::Exists { transfer_id: existing.transfer_id.clone() }.into());
+        }
+        let subject = Subject { approval_id: Some(approval.approval_id.clone()), ..self.subject.clone() };
+        let transfer = Transfer::new(self.transfer_id.clone(), self.kind, self.entries.clone(), subject);
+        let transfer = transfer.map_err(Failed::fault)?.by(approval.maker.principal.clone());
+        let transfer = self.reason.iter().cloned().fold(transfer, Transfer::because);
+        let Some(effective_at) = self.effective_at else { return Ok(transfer) };
+        if let Some(calendar) = &now.calendar {
+            calendar.must_be_open(effective_at)?;
+        }
+        Ok(transfer.effective(effective_at))
+    }
+}
+
+/// What may have changed since a transfer was proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Meanwhile {
+    /// Which days are closed; looked at when something is dated back.
+    pub calendar: Option<Calendar>,
+    /// The transfer that has the id, if one has.
+    pub existing: Option<Posted>,
+    /// What took back the transfer that this one shall take back.
+    pub reversed_by: Option<TransferId>,
+}
+
+/// What comes of a command to move money by hand.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Made {
+    /// It is booked.
+    Booked(Transfer),
+    /// It waits for people.
+    Waits(Box<Approval>),
+}
+
+/// What comes of a command to move money by hand, as it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum TransferOutcome {
+    /// The transfer, with 201.
+    Booked(Box<ShownTransfer>),
+    /// The approval that it waits for, with 202.
+    Waits(Box<Approval>),
 }
 
 /// What a transfer by hand is decided on.
@@ -236,25 +345,33 @@ impl Books {
 }
 
 impl ShownTransfer {
-    /// The transfer that takes this one back: its entries, the other way, linked to it.
+    /// The transfer that takes this one back by hand: its entries, the other way, linked to it. A settlement is not taken
+    /// back, and a payment's hand-over only with the payment.
     ///
     /// # Errors
     /// In this order: `reversal_of_reversal`, `not_reversible`, `already_reversed`. What the balances say comes with the
     /// write.
     pub fn reverse(&self, command: &Command, reversal: &NewReversal) -> Result<Transfer, Failed> {
-        let posted = &self.posted;
-        match posted.kind {
-            TransferKind::Reversal => return Err(Refusal::ReversalOfReversal.into()),
-            TransferKind::Settlement => {
-                return Err(Refusal::NotReversible { kind: posted.kind.as_str().to_owned() }.into());
+        let kind = self.posted.kind;
+        match kind {
+            TransferKind::Reversal => Err(Refusal::ReversalOfReversal.into()),
+            TransferKind::Settlement | TransferKind::Disbursement => {
+                Err(Refusal::NotReversible { kind: kind.as_str().to_owned() }.into())
             }
             TransferKind::FloatIssue
             | TransferKind::Collection
-            | TransferKind::Disbursement
             | TransferKind::Adjustment
             | TransferKind::Deposit
-            | TransferKind::Budget => {}
+            | TransferKind::Budget => self.taken_back(command, reversal),
         }
+    }
+
+    /// The transfer that takes this one back, whatever it is.
+    ///
+    /// # Errors
+    /// [`Refusal::AlreadyReversed`].
+    pub(crate) fn taken_back(&self, command: &Command, reversal: &NewReversal) -> Result<Transfer, Failed> {
+        let posted = &self.posted;
         if let Some(by) = &self.reversed_by {
             return Err(Refusal::AlreadyReversed { by: by.clone() }.into());
         }
@@ -263,7 +380,7 @@ impl ShownTransfer {
         };
         let postings = posted.entries.iter().map(opposite).collect::<Result<Vec<_>, _>>()?;
         let reverses = Some(Reversed { transfer_id: posted.transfer_id.clone(), kind: posted.kind });
-        let subject = Subject { reverses, ..posted.subject.clone() };
+        let subject = Subject { reverses, approval_id: None, ..posted.subject.clone() };
         let transfer_id = TransferId::mint(command.at, &command.seed());
         let transfer = Transfer::new(transfer_id, TransferKind::Reversal, postings, subject).map_err(Failed::fault)?;
         Ok(transfer.because(reversal.reason.clone()))

@@ -73,11 +73,18 @@ fn must_exist(operator: &Operator, account: &Account, shards: &[Item]) -> Result
 
 /// The named accounts of an operator that were posted to.
 pub(crate) async fn named(table: &Table, operator: &OperatorName) -> Result<Vec<Account>, Failed> {
+    let spoiled = |name: String| Failed::fault(format!("`{name}` is no account"));
+    remembered(table, operator).await?.into_iter().map(|row| row.map_err(spoiled)).collect()
+}
+
+/// The same, and the names among them that no account can have.
+pub(crate) async fn remembered(table: &Table, operator: &OperatorName) -> Result<Vec<Result<Account, String>>, Failed> {
     let mut accounts = vec![];
     let mut pages = table.pages(Query::of(&table.names.records, keys::named_accounts(operator)));
     while let Some(rows) = pages.next().await? {
         for row in rows {
-            accounts.push(row.text("sk").unwrap_or_default().parse().map_err(Failed::fault)?);
+            let name = row.text("sk").unwrap_or_default();
+            accounts.push(name.parse().map_err(|_| name.to_owned()));
         }
     }
     Ok(accounts)

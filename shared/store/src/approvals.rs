@@ -1,12 +1,12 @@
 //! Approvals: asked for with what waits for them, decided once by each person, expired when nobody does.
 
 use domain::{
-    ApprovalId, Caller, Command, Delivery, DisbursementId, Event, Failed, OperatorName, PartnerName, Refusal,
-    Timestamp,
+    ApprovalId, Caller, Command, DisbursementId, Event, Failed, OperatorName, PartnerName, Refusal, Timestamp,
     access::Unseen,
-    approval::{Approval, ApprovalStatus, barred_role},
+    approval::{Approval, ApprovalStatus, Consequence, Waiting, barred_role},
     disbursement::Instruction,
     event::Happened,
+    transfer::{Meanwhile, ProposedTransfer},
 };
 
 use crate::{
@@ -63,38 +63,62 @@ pub(crate) fn moved(
     table.replace(item(operator, before)?, item(operator, after)?)
 }
 
-/// What an approval is about, as it was loaded beside it.
-async fn visit(table: &Table, operator: &OperatorName, approval: &Approval) -> Result<Delivery, Failed> {
+/// The visit that an approval is about.
+async fn visit(table: &Table, operator: &OperatorName, approval: &Approval) -> Result<Waiting, Failed> {
     let disbursement_id: DisbursementId = approval.subject_id.parse().map_err(Failed::fault)?;
     let instruction: Instruction = table.get(&keys::disbursement(operator, &disbursement_id)).await?;
-    table.get(&keys::delivery(operator, &instruction.delivery_id)).await
+    let visit = table.get(&keys::delivery(operator, &instruction.delivery_id)).await?;
+    Ok(Waiting::Visit(Box::new(visit)))
 }
 
-/// What a settled approval does to the visit that waits for it, and what is reported about it.
-fn settled(
+/// What may have changed since a transfer was asked for.
+async fn meanwhile(table: &Table, operator: &OperatorName, proposed: &ProposedTransfer) -> Result<Meanwhile, Failed> {
+    let calendar = match proposed.effective_at {
+        Some(_) => table.find(&keys::calendar(operator)).await?.map(Item::read).transpose()?,
+        None => None,
+    };
+    let reversed_by = match &proposed.subject.reverses {
+        Some(reversed) => table.reversed_by(operator, &reversed.transfer_id).await?,
+        None => None,
+    };
+    let existing = table.find_posted(operator, &proposed.transfer_id).await?;
+    Ok(Meanwhile { calendar, existing, reversed_by })
+}
+
+/// What follows from a decision, as it is written, and what is reported about it.
+fn follow(
     table: &Table,
     command: &Command,
     after: &Approval,
-    waiting: &Delivery,
+    waiting: &Waiting,
 ) -> Result<(Vec<Write>, Vec<Event>), Failed> {
-    let (visit, happened) = match after.status {
-        // Who cancels what waits writes its visit as well.
-        ApprovalStatus::Pending | ApprovalStatus::Cancelled => return Ok((vec![], vec![])),
-        ApprovalStatus::Approved => (waiting.release(command.at), Happened::DisbursementApproved),
-        ApprovalStatus::Rejected | ApprovalStatus::Expired => {
-            (waiting.call_off(command.at), Happened::DisbursementRejected)
-        }
-    };
-    // The two move together: a visit that cannot follow was read after somebody else had settled the approval.
-    let visit = visit.map_err(|_| Failed::Moved)?;
-    let region = Some(&visit.region);
-    let mut events = vec![Event::of(command, happened, &after.subject_id, region)];
-    if happened == Happened::DisbursementRejected {
-        events.push(Event::of(command, Happened::DeliveryCancelled, visit.delivery_id.as_str(), region));
-    }
     let operator = &command.operator;
-    let write = table.replace(deliveries::item(operator, waiting)?, deliveries::item(operator, &visit)?)?;
-    Ok((vec![write], events))
+    match (waiting.follow(after, command.at)?, waiting) {
+        (Consequence::Visit(visit), Waiting::Visit(before)) => {
+            let region = Some(&visit.region);
+            let mut events = vec![];
+            if after.status == ApprovalStatus::Approved {
+                events.push(Event::of(command, Happened::DisbursementApproved, &after.subject_id, region));
+            } else {
+                events.push(Event::of(command, Happened::DisbursementRejected, &after.subject_id, region));
+                events.push(Event::of(command, Happened::DeliveryCancelled, visit.delivery_id.as_str(), region));
+            }
+            let write = table.replace(deliveries::item(operator, before)?, deliveries::item(operator, &visit)?)?;
+            Ok((vec![write], events))
+        }
+        (Consequence::Transfer(transfer), Waiting::Transfer(loaded)) => {
+            let mut writes = table.book(command, &transfer, command.at)?;
+            if transfer.subject().reverses.is_some() {
+                writes.push(table.take_back(command, &transfer)?);
+            }
+            if transfer.effective_at().is_some() {
+                let version = loaded.1.calendar.as_ref().map(|calendar| calendar.version);
+                writes.push(table.unchanged(keys::calendar(operator), version)?);
+            }
+            Ok((writes, vec![]))
+        }
+        (Consequence::Nothing | Consequence::Visit(_) | Consequence::Transfer(_), _) => Ok((vec![], vec![])),
+    }
 }
 
 impl Approvals {
@@ -112,12 +136,18 @@ impl Approvals {
         self.table.get(&keys::approval(operator, approval_id)).await.map(Unseen::new)
     }
 
-    /// The visit that waits for an approval.
+    /// What waits for an approval: two reads for a visit, one to three for a transfer.
     ///
     /// # Errors
     /// [`Failed::Later`] when the table does not answer.
-    pub async fn waiting(&self, operator: &OperatorName, approval: &Approval) -> Result<Delivery, Failed> {
-        visit(&self.table, operator, approval).await
+    pub async fn waiting(&self, operator: &OperatorName, approval: &Approval) -> Result<Waiting, Failed> {
+        match &approval.transfer {
+            Some(proposed) => {
+                let now = meanwhile(&self.table, operator, proposed).await?;
+                Ok(Waiting::Transfer(Box::new((proposed.clone(), now))))
+            }
+            None => visit(&self.table, operator, approval).await,
+        }
     }
 
     /// A page of approvals, those that expire first in front. The index lags behind by up to about a second: what was
@@ -156,11 +186,11 @@ impl Approvals {
         command: &Command,
         approver: &Caller,
         before: &Approval,
-        waiting: &Delivery,
+        waiting: &Waiting,
         decided: Result<Approval, Refusal>,
     ) -> Result<Answer<Approval>, Failed> {
         let accepted = decided.map_err(Failed::from).and_then(|after| {
-            let (mut writes, reported) = settled(&self.table, command, &after, waiting)?;
+            let (mut writes, reported) = follow(&self.table, command, &after, waiting)?;
             let names = [approver.principal().to_owned(), barred_role(approver.role)];
             let (was, is) = (item(&command.operator, before)?, item(&command.operator, &after)?);
             writes.insert(0, self.table.decide(was, is, names, command.at)?);
@@ -205,7 +235,11 @@ impl Approvals {
                 };
                 let before: Approval = self.table.get(&key).await?;
                 let Ok(after) = before.expire(now) else { continue };
-                let waiting = visit(&self.table, operator, &before).await?;
+                let waiting = match &before.transfer {
+                    // It is dropped, whatever has happened meanwhile.
+                    Some(proposed) => Waiting::Transfer(Box::new((proposed.clone(), Meanwhile::default()))),
+                    None => visit(&self.table, operator, &before).await?,
+                };
                 let id = before.approval_id.as_str();
                 let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
                 match self.expire(&command, &before, after, &waiting).await {
@@ -223,9 +257,9 @@ impl Approvals {
         command: &Command,
         before: &Approval,
         after: Approval,
-        waiting: &Delivery,
+        waiting: &Waiting,
     ) -> Result<Answer<Approval>, Failed> {
-        let (mut writes, reported) = settled(&self.table, command, &after, waiting)?;
+        let (mut writes, reported) = follow(&self.table, command, &after, waiting)?;
         writes.insert(0, moved(&self.table, &command.operator, before, &after)?);
         let id = after.approval_id.as_str();
         let mut events = vec![Event::of(command, Happened::ApprovalExpired, id, after.region.as_ref())];

@@ -6,7 +6,9 @@ use domain::{
     approval::Approval,
     disbursement::{Cancelled, Disbursement, Instruction, Reconciled, ReconciliationOutcome},
     event::Happened,
+    ledger::Transfer,
     operator::{Instructed, Operator},
+    transfer::ShownTransfer,
 };
 
 use crate::{
@@ -126,6 +128,45 @@ impl Disbursements {
                     Event::of(command, Happened::DisbursementCancelled, id, region),
                     Event::of(command, Happened::DeliveryCancelled, after.visit.delivery_id.as_str(), region),
                 ],
+                writes,
+            })
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// The transfer that booked a visit's hand-over, and what took it back; none before there is one.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn hand_over(&self, operator: &OperatorName, visit: &Delivery) -> Result<Option<ShownTransfer>, Failed> {
+        let transfer_id = visit.conclusion.as_ref().and_then(|conclusion| conclusion.transfer_id.as_ref());
+        match transfer_id {
+            Some(transfer_id) => self.table.transfer(operator, transfer_id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes a payment back with the transfer that booked it, in one transaction; of two that do, one does.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn reverse(
+        &self,
+        command: &Command,
+        (before, visit): (&Instruction, &Delivery),
+        decided: Result<(Instruction, Transfer), Failed>,
+    ) -> Result<Answer<Disbursement>, Failed> {
+        let accepted = decided.and_then(|(after, transfer)| {
+            let id = after.disbursement_id.as_str();
+            let place = keys::disbursement(&command.operator, &after.disbursement_id);
+            let mut writes = vec![self.table.replace(Item::of(&place, before)?, Item::of(&place, &after)?)?];
+            writes.extend(self.table.book(command, &transfer, command.at)?);
+            writes.push(self.table.take_back(command, &transfer)?);
+            Ok(Accepted {
+                status: 200,
+                answer: after.shown(visit),
+                subject: id.to_owned(),
+                events: vec![Event::of(command, Happened::DisbursementReversed, id, Some(&after.region))],
                 writes,
             })
         });

@@ -134,7 +134,12 @@ impl ProofWriter {
         let name = &operator.operator;
         let own = [Account::Vault(name.clone()), Account::Bank(name.clone()), Account::Suspense(name.clone())];
         let mut accounts: Vec<_> = own.into_iter().map(|account| (account, None)).collect();
-        accounts.extend(crate::accounts::named(&self.table, name).await?.into_iter().map(|account| (account, None)));
+        for row in crate::accounts::remembered(&self.table, name).await? {
+            match row {
+                Ok(account) => accounts.push((account, None)),
+                Err(found) => check.unreadable(Invariant::V5, format!("accounts {found}"), "an account's name"),
+            }
+        }
         for partner in &operator.partners {
             accounts.push((Account::PartnerControl(partner.clone()), None));
             accounts.push((Account::PartnerSettlement(partner.clone()), None));

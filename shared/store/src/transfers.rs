@@ -1,14 +1,18 @@
 //! Transfers by hand: made once under their id, read whole, taken back once.
 
 use domain::{
-    Command, Failed, OperatorName, TransferId,
+    Command, Event, Failed, OperatorName, TransferId,
     access::Unseen,
+    approval::Approval,
+    event::Happened,
     ledger::{MOST_POSTINGS, Posted, Transfer},
-    transfer::{Books, NewTransfer, ShownTransfer},
+    operator::Operator,
+    transfer::{Books, Made, NewTransfer, ShownTransfer, TransferOutcome},
 };
 
 use crate::{
     answer::Answer,
+    approvals,
     commit::Accepted,
     keys,
     table::{Item, Lost, Table, Write},
@@ -50,7 +54,8 @@ impl Transfers {
         Ok(Books { operator: self.table.get(&keys::operator(operator)).await?, calendar, existing, agents })
     }
 
-    /// Books a transfer. One that is dated back is booked only while the calendar is the one that was read.
+    /// Books a transfer, or asks for the approval that it waits for. One that is dated back is booked only while the
+    /// calendar is the one that was read.
     ///
     /// # Errors
     /// As a commit.
@@ -59,17 +64,29 @@ impl Transfers {
         command: &Command,
         new: &NewTransfer,
         books: &Books,
-        decided: Result<Transfer, Failed>,
-    ) -> Result<Answer<ShownTransfer>, Failed> {
-        let accepted = decided.and_then(|transfer| {
+        decided: Result<Made, Failed>,
+    ) -> Result<Answer<TransferOutcome>, Failed> {
+        let accepted = decided.and_then(|made| {
+            let transfer = match made {
+                Made::Booked(transfer) => transfer,
+                Made::Waits(approval) => return asked(&self.table, command, approval),
+            };
             let mut writes = self.table.book(command, &transfer, command.at)?;
             if new.effective_at.is_some() {
                 let version = books.calendar.as_ref().map(|calendar| calendar.version);
                 writes.push(self.table.unchanged(keys::calendar(&command.operator), version)?);
             }
-            Ok(self.accepted(command, 201, &transfer, writes))
+            Ok(booked(command, &transfer, writes))
         });
         self.table.commit(command, accepted).await
+    }
+
+    /// The operator whose rules say what nobody takes back alone.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn operator(&self, operator: &OperatorName) -> Result<Operator, Failed> {
+        self.table.get(&keys::operator(operator)).await
     }
 
     /// A transfer, and what took it back.
@@ -81,51 +98,85 @@ impl Transfers {
         operator: &OperatorName,
         transfer_id: &TransferId,
     ) -> Result<Unseen<ShownTransfer>, Failed> {
-        let posted = self.table.find_posted(operator, transfer_id).await?.ok_or(Failed::Unknown)?;
-        let reversal = self.table.find(&keys::reversal(operator, transfer_id)).await?;
-        let reversed_by = reversal.and_then(|hold| hold.text("holder")?.parse().ok());
-        Ok(Unseen::new(ShownTransfer { posted, reversed_by }))
+        self.table.transfer(operator, transfer_id).await.map(Unseen::new)
     }
 
-    /// Books the transfer that takes another back; of two that take the same back, one is booked.
+    /// Books the transfer that takes another back, or asks for the approval that it waits for; of two that take the same
+    /// back, one is booked.
     ///
     /// # Errors
     /// As a commit.
     pub async fn reverse(
         &self,
         command: &Command,
-        decided: Result<Transfer, Failed>,
-    ) -> Result<Answer<ShownTransfer>, Failed> {
-        let accepted = decided.and_then(|transfer| {
+        decided: Result<Made, Failed>,
+    ) -> Result<Answer<TransferOutcome>, Failed> {
+        let accepted = decided.and_then(|made| {
+            let transfer = match made {
+                Made::Booked(transfer) => transfer,
+                Made::Waits(approval) => return asked(&self.table, command, approval),
+            };
             let mut writes = self.table.book(command, &transfer, command.at)?;
             writes.push(self.table.take_back(command, &transfer)?);
-            Ok(self.accepted(command, 201, &transfer, writes))
+            Ok(booked(command, &transfer, writes))
         });
         self.table.commit(command, accepted).await
     }
+}
 
-    fn accepted(
-        &self,
-        command: &Command,
-        status: u16,
-        transfer: &Transfer,
-        writes: Vec<Write>,
-    ) -> Accepted<ShownTransfer> {
-        Accepted {
-            status,
-            subject: transfer.transfer_id().to_string(),
-            events: vec![],
-            writes,
-            answer: ShownTransfer { posted: transfer.posted(command.at, &command.principal), reversed_by: None },
-        }
+/// A transfer that is booked.
+fn booked(command: &Command, transfer: &Transfer, writes: Vec<Write>) -> Accepted<TransferOutcome> {
+    let posted = transfer.posted(command.at, &command.principal);
+    Accepted {
+        status: 201,
+        subject: posted.transfer_id.to_string(),
+        events: vec![],
+        writes,
+        answer: TransferOutcome::Booked(Box::new(ShownTransfer { posted, reversed_by: None })),
     }
+}
+
+/// A transfer that waits for people.
+fn asked(table: &Table, command: &Command, approval: Box<Approval>) -> Result<Accepted<TransferOutcome>, Failed> {
+    let id = approval.approval_id.to_string();
+    Ok(Accepted {
+        status: 202,
+        events: vec![Event::of(command, Happened::ApprovalRequested, &id, None)],
+        writes: vec![approvals::ask(table, &command.operator, &approval)?],
+        subject: id,
+        answer: TransferOutcome::Waits(approval),
+    })
 }
 
 impl Table {
     /// A transfer as it was booked, if there is one of this id.
-    async fn find_posted(&self, operator: &OperatorName, transfer_id: &TransferId) -> Result<Option<Posted>, Failed> {
+    pub(crate) async fn find_posted(
+        &self,
+        operator: &OperatorName,
+        transfer_id: &TransferId,
+    ) -> Result<Option<Posted>, Failed> {
         let key = keys::transfer(operator, transfer_id);
         self.find_in(&self.names.ledger, &key).await?.map(Item::read).transpose()
+    }
+
+    /// A transfer, and what took it back.
+    pub(crate) async fn transfer(
+        &self,
+        operator: &OperatorName,
+        transfer_id: &TransferId,
+    ) -> Result<ShownTransfer, Failed> {
+        let posted = self.find_posted(operator, transfer_id).await?.ok_or(Failed::Unknown)?;
+        Ok(ShownTransfer { posted, reversed_by: self.reversed_by(operator, transfer_id).await? })
+    }
+
+    /// What took a transfer back, if something did.
+    pub(crate) async fn reversed_by(
+        &self,
+        operator: &OperatorName,
+        transfer_id: &TransferId,
+    ) -> Result<Option<TransferId>, Failed> {
+        let reversal = self.find(&keys::reversal(operator, transfer_id)).await?;
+        Ok(reversal.and_then(|hold| hold.text("holder")?.parse().ok()))
     }
 
     /// The hold on a transfer by the one that takes it back: nobody takes it back again.

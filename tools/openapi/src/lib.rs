@@ -74,6 +74,7 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::DISBURSEMENT_CREATE, 201, disbursement_create::handle)?;
     document.route(&access::DISBURSEMENT_GET, 200, disbursement_get::handle)?;
     document.route(&access::DISBURSEMENT_RECONCILE, 200, disbursement_reconcile::handle)?;
+    document.route(&access::DISBURSEMENT_REVERSE, 200, disbursement_reverse::handle)?;
     document.route(&access::EXPORT_CREATE, 202, export_create::handle)?;
     document.route(&access::EXPORT_GET, 200, export_get::handle)?;
     document.route(&access::EXPOSURE_GET, 200, exposure_get::handle)?;
@@ -105,8 +106,10 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::TOTP_CONFIRM, 200, totp_confirm::handle)?;
     document.route(&access::TOTP_ENROL, 200, totp_enrol::handle)?;
     document.route(&access::TRANSFER_CREATE, 201, transfer_create::handle)?;
+    document.also(&access::TRANSFER_CREATE, 201, 202);
     document.route(&access::TRANSFER_GET, 200, transfer_get::handle)?;
     document.route(&access::TRANSFER_REVERSE, 201, transfer_reverse::handle)?;
+    document.also(&access::TRANSFER_REVERSE, 201, 202);
     document.route(&access::USER_CREATE, 201, user_create::handle)?;
     document.route(&access::USER_GET, 200, user_get::handle)?;
     document.route(&access::USER_LIST, 200, user_list::handle)?;
@@ -130,6 +133,20 @@ impl Document {
         let query = serde_json::to_value(Q::schema())?;
         self.keep_referred::<Q>()?;
         self.operation::<B, T>(route, status, &query)
+    }
+
+    /// What a route answers as well, with the same body.
+    fn also(&mut self, route: &Route, status: u16, other: u16) {
+        let responses = self
+            .paths
+            .get_mut(route.template)
+            .and_then(|path| path.get_mut(&route.method.to_lowercase()))
+            .and_then(|operation| operation.pointer_mut("/responses"))
+            .and_then(Value::as_object_mut);
+        let answer = responses.as_ref().and_then(|responses| responses.get(&status.to_string()).cloned());
+        if let (Some(responses), Some(answer)) = (responses, answer) {
+            responses.insert(other.to_string(), answer);
+        }
     }
 
     fn open_route<C, H, Fut, B, T>(&mut self, route: &Route, status: u16, _: H) -> Result<(), serde_json::Error>

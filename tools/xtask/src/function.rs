@@ -34,17 +34,17 @@ tokio.workspace = true
 
 const HANDLER: &str = r#"//! `POST /api/v1/…`: what it is for, in words an operations desk would use.
 
-use domain::{Delivery, DeliveryId, Failed};
+use domain::{Caller, Delivery, DeliveryId, Failed};
 use edge::{Answer, Call, Path};
 use store::Deliveries;
 
 /// What it does; sending the same command again gives the same answer again.
 ///
 /// # Errors
-/// [`Failed::Unknown`] when there is no such delivery.
-pub async fn handle(deliveries: &Deliveries, call: Call<Path<DeliveryId>>) -> Result<Answer<Delivery>, Failed> {
-    let found = deliveries.get(&call.caller.operator, &call.path.id).await?;
-    Answer::ok(&found)
+/// [`Failed::Unknown`] for one that is not there, or not the caller's to know of.
+pub async fn handle(deliveries: &Deliveries, call: Call<Caller, Path<DeliveryId>>) -> Result<Answer<Delivery>, Failed> {
+    let visit = deliveries.get(&call.caller.operator, &call.path.id).await?.seen_by(&call.caller)?;
+    Answer::versioned(&visit, visit.version)
 }
 "#;
 
@@ -56,7 +56,7 @@ use edge::{Env, Fatal, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     let env = Env::load().await?;
-    Ok(http::serve(&access::{constant}, env.verifier()?, {module}::handle, env.deliveries()).await?)
+    Ok(http::serve(&access::{constant}, env.authorizer()?, {module}::handle, env.deliveries()).await?)
 }
 "#;
 
@@ -116,6 +116,14 @@ mod tests {
     fn a_function_is_named_subject_then_verb() {
         assert!(is_name("delivery-confirm") && is_name("activity-roll-up"));
         assert!(!is_name("confirm") && !is_name("Delivery-confirm") && !is_name("delivery--confirm") && !is_name("-x"));
+    }
+
+    #[test]
+    fn what_is_made_is_as_its_siblings_are() {
+        let rest = |text: &str| text.split_once("pub async fn").map(|(_, rest)| rest.to_owned()).unwrap();
+        assert_eq!(rest(HANDLER), rest(include_str!("../../../functions/delivery-get/src/lib.rs")));
+        let process = PROCESS.replace("{module}", "delivery_get").replace("{constant}", "DELIVERY_GET");
+        assert_eq!(process, include_str!("../../../functions/delivery-get/src/main.rs"));
     }
 
     #[test]

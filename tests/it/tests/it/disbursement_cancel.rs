@@ -21,7 +21,7 @@ fn cancellation(person: &Person, id: &str, key: &str) -> RestRequest {
     command(person, &DISBURSEMENT_CANCEL, key, &json!({ "reason": "withdrawn" })).path("disbursement_id", id)
 }
 
-async fn cancel(world: &World, person: &Person, id: &str, key: &str) -> Reply {
+pub(crate) async fn cancel(world: &World, person: &Person, id: &str, key: &str) -> Reply {
     call(world, &DISBURSEMENT_CANCEL, &cancellation(person, id, key)).await
 }
 

@@ -98,6 +98,11 @@ pub(crate) fn call<'a>(
                 || async move { world.send(route, disbursement_reconcile::handle, &world.disbursements(), request).await },
             )
         }
+        "disbursement-reverse" => {
+            boxed(
+                || async move { world.send(route, disbursement_reverse::handle, &world.disbursements(), request).await },
+            )
+        }
         "export-create" => {
             boxed(|| async move { world.send(route, export_create::handle, &world.exports(), request).await })
         }

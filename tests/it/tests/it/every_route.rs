@@ -85,6 +85,7 @@ pub(crate) fn body(route: &Route) -> Option<Value> {
         "disbursement-cancel" => json!({ "reason": "withdrawn" }),
         "disbursement-create" => instruction("BF-D-1", 150_000),
         "disbursement-reconcile" => bank_line("HDFCN52026112112", 150_000),
+        "disbursement-reverse" => json!({ "reason": "given back" }),
         "export-create" => json!({ "kind": "deliveries", "day": TODAY }),
         "location-record" => json!({ "points": [point(60, 18.52)] }),
         "otp-request" => json!({ "username": "+919800000001@pennco" }),

@@ -114,7 +114,7 @@ async fn a_changed_row_is_named_by_the_next_check_whichever_it_is() {
         assert!(matches!(check(&world, 120).await, Err(Failed::Fault(_))), "balance {n}");
         let proof = proof(&world).await;
         let account = balance["pk"]["S"].as_str().unwrap().rsplit_once('#').unwrap().1;
-        assert!(subjects(&proof).contains(&account) && subjects(&proof).contains(&"pennco"), "{account}: {proof:?}");
+        assert_eq!(subjects(&proof), [account], "{proof:?}");
         cases += 1;
     }
     println!("rows changed behind everybody's back: {cases} of {cases} named");
@@ -177,6 +177,16 @@ async fn an_account_whose_available_money_is_not_its_balance_less_what_is_held_i
             assert_eq!(subjects(&proof(&world).await), [account], "{prefix} by {by}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_spoiled_name_of_an_account_is_named_and_keeps_nothing_from_being_checked() {
+    let world = World::new().await;
+    a_day(&world).await;
+    set(&world, RECORDS, ("pennco#accounts", "junk"), &[("opened_at", "now")]).await;
+    assert!(matches!(check(&world, 120).await, Err(Failed::Fault(_))));
+    let proof = proof(&world).await;
+    assert_eq!((subjects(&proof), &proof.json["entries"]), (vec!["accounts junk"], &json!(16)), "{proof:?}");
 }
 
 /// A day whose events are relayed and whose hours are sealed.

@@ -12,6 +12,7 @@ use domain::{
     payout::{NewPayout, PayoutNews},
     settlement::NewSettlement,
     track::NewPoints,
+    transfer::NewReversal,
     user::{NewUser, TotpCode, UserChange},
 };
 use serde_json::Value;
@@ -90,6 +91,7 @@ fn is_taken(function: &str, body: &str) -> Result<(), String> {
         "disbursement-cancel" => serde_json::from_str::<NewCancellation>(body).map(drop),
         "disbursement-create" => serde_json::from_str::<NewDisbursement>(body).map(drop),
         "disbursement-reconcile" => serde_json::from_str::<BankLine>(body).map(drop),
+        "disbursement-reverse" => serde_json::from_str::<NewReversal>(body).map(drop),
         "export-create" => serde_json::from_str::<NewExport>(body).map(drop),
         "location-record" => serde_json::from_str::<NewPoints>(body).map(drop),
         "payout-create" => serde_json::from_str::<NewPayout>(body).map(drop),

@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 109] = [
+const USES: [(&str, &str); 112] = [
     ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
@@ -20,12 +20,12 @@ const USES: [(&str, &str); 109] = [
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Agents::move_to", "Records:UpdateItem"),
-    ("Approvals::decide", "Records:PutItem"),
+    ("Approvals::decide", "Records:ConditionCheckItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Approvals::expire_due", "Records:GetItem Records:PutItem RecordsWorklist:Query"),
     ("Approvals::get", "Records:GetItem"),
     ("Approvals::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
     ("Approvals::operators", "Records:Query"),
-    ("Approvals::waiting", "Records:GetItem"),
+    ("Approvals::waiting", "Records:GetItem Ledger:GetItem"),
     ("Audits::list", "Records:BatchGetItem RecordsOwner:Query"),
     ("ClientSecrets::create", "Records:PutItem PepperSecret:GetSecretValue"),
     ("ClientSecrets::get", "Records:GetItem"),
@@ -64,8 +64,10 @@ const USES: [(&str, &str); 109] = [
     ("Disbursements::cancel", "Records:PutItem"),
     ("Disbursements::create", "Records:PutItem"),
     ("Disbursements::get", "Records:GetItem"),
+    ("Disbursements::hand_over", "Records:GetItem Ledger:GetItem"),
     ("Disbursements::operator", "Records:GetItem"),
     ("Disbursements::reconcile", "Records:ConditionCheckItem Records:PutItem"),
+    ("Disbursements::reverse", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
     (
         "ExportWriter::build",
         "Records:GetItem Records:PutItem RecordsWorklist:Query Ledger:Query Tracks:Query FilesExports:PutObject FilesExports:AbortMultipartUpload",
@@ -157,6 +159,7 @@ const USES: [(&str, &str); 109] = [
     ("Transfers::books", "Records:GetItem Ledger:GetItem"),
     ("Transfers::create", "Records:ConditionCheckItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Transfers::get", "Records:GetItem Ledger:GetItem"),
+    ("Transfers::operator", "Records:GetItem"),
     ("Transfers::reverse", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Trust::csrf_token", ""),
     ("Users::create", "Records:PutItem"),
