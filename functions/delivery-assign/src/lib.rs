@@ -15,6 +15,7 @@ pub async fn handle(
     let operator = &call.caller.caller.operator;
     let before = deliveries.get(operator, &call.path.id).await?.seen_by(&call.caller)?;
     let regions = deliveries.agent_regions(operator, &call.body.agent_id).await?;
-    let decided = before.assign(&call.body.agent_id, &regions, call.at);
+    let known = deliveries.operator(operator).await?;
+    let decided = known.assign(&before, &call.body.agent_id, &regions, call.command());
     deliveries.assign(call.command(), &before, decided).await
 }

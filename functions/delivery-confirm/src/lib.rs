@@ -18,6 +18,8 @@ pub async fn handle(
 ) -> Result<Answer<Receipt>, Failed> {
     let agent = &call.caller;
     let before = deliveries.get(&agent.caller.operator, &call.path.id).await?.seen_by(agent)?;
+    let reserved = deliveries.reservation(&agent.caller.operator, &before).await?;
     let decided = before.conclude(agent, &call.body, call.command());
-    deliveries.conclude(call.command(), &before, decided).await
+    let decided = decided.map(|concluded| concluded.out_of(reserved.as_ref(), call.at));
+    deliveries.conclude(call.command(), (&before, reserved.as_ref()), decided).await
 }

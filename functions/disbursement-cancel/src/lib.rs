@@ -18,7 +18,9 @@ pub async fn handle(
     let operator = &call.caller.operator;
     let (before, visit) = disbursements.get(operator, &call.path.id).await?.seen_by(&call.caller)?;
     let approval = disbursements.approval(operator, &before).await?;
+    let reserved = disbursements.reservation(operator, &visit).await?;
     let decided = before.cancel(&visit, approval.as_ref(), call.command(), &call.body);
+    let decided = decided.map(|cancelled| cancelled.releasing(reserved.as_ref()));
     let command = call.command().clone().because(&call.body.reason);
-    disbursements.cancel(&command, (&before, &visit, approval.as_ref()), decided).await
+    disbursements.cancel(&command, (&before, &visit, approval.as_ref(), reserved.as_ref()), decided).await
 }

@@ -234,6 +234,7 @@ mod tests {
             regions: vec![],
             partners: vec!["bfil".parse().unwrap()],
             payout_rails: std::collections::BTreeMap::new(),
+            cash_reservation: crate::reservation::CashReservation::default(),
             business_calendar: crate::calendar::BusinessCalendar::default(),
             approvals: vec![],
         }

@@ -8,11 +8,12 @@ use utoipa::ToSchema;
 
 use crate::{
     AgentId, ApprovalId, Caller, Command, Day, DeliveryId, DisbursementId, Failed, Flaw, Money, PartnerName, Refusal,
-    RegionName, Timestamp, TransferId,
+    RegionName, ReservationId, Timestamp, TransferId,
     access::{Agent, Belongings, Owned},
     approval::PreviewPosting,
     id::Sha256Hex,
     ledger::{Account, Subject, Transfer, TransferKind},
+    reservation::Reservation,
 };
 
 /// Which way the cash goes.
@@ -151,6 +152,9 @@ pub struct Delivery {
     /// The approval without which no agent gets it; it stays with a visit that was called off because it was not given.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub awaits_approval: Option<ApprovalId>,
+    /// The agent's cash that is set aside for it, or was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reservation_id: Option<ReservationId>,
     /// What happened at the door.
     pub conclusion: Option<Conclusion>,
     /// Counts its changes, from 1.
@@ -367,6 +371,7 @@ impl Delivery {
             agent_id: None,
             disbursement_id: None,
             awaits_approval: None,
+            reservation_id: None,
             conclusion: None,
             version: 1,
             created_at: command.at,
@@ -436,7 +441,7 @@ impl Delivery {
             reason,
         };
         let after = Self { conclusion: Some(conclusion), ..self.advanced(status, command.at) };
-        Ok(Concluded { after, receipt, transfer })
+        Ok(Concluded { after, receipt, transfer, reservation: None })
     }
 
     /// The visit that an agent may get now, because it was approved.
@@ -518,6 +523,15 @@ enum Reported {
     NoCash(FailureReason),
 }
 
+/// A visit that has its agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assigned {
+    /// The visit afterwards.
+    pub visit: Delivery,
+    /// The agent's cash that is set aside for it.
+    pub reservation: Option<Reservation>,
+}
+
 /// A concluded visit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Concluded {
@@ -527,6 +541,25 @@ pub struct Concluded {
     pub receipt: Receipt,
     /// The cash that moved, if any did.
     pub transfer: Option<Transfer>,
+    /// What was set aside for it, spent or let go; none that was not held any more.
+    pub reservation: Option<Reservation>,
+}
+
+impl Concluded {
+    /// The same, out of the cash that was set aside for it if it still is.
+    #[must_use]
+    pub fn out_of(self, reserved: Option<&Reservation>, at: Timestamp) -> Self {
+        let reservation = reserved.and_then(|reserved| match &self.transfer {
+            Some(transfer) => reserved.handed_over(transfer, at),
+            None => reserved.released(at),
+        });
+        let reservation_id = reservation.as_ref().map(|reservation| reservation.reservation_id.clone());
+        let transfer = self.transfer.map(|transfer| {
+            let subject = Subject { reservation_id, ..transfer.subject().clone() };
+            transfer.about(subject)
+        });
+        Self { transfer, reservation, ..self }
+    }
 }
 
 /// A visit as a list shows it.

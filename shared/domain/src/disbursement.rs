@@ -14,6 +14,7 @@ use crate::{
     ledger::Transfer,
     matching::{Expected, Rules},
     reconciliation::Rule,
+    reservation::Reservation,
     transfer::{NewReversal, ShownTransfer},
 };
 
@@ -476,6 +477,7 @@ impl Instruction {
             instruction: Self { cancellation: Some(cancellation), version, updated_at: command.at, ..self.clone() },
             visit: visit.call_off(command.at)?,
             approval: approval.and_then(|approval| approval.cancelled(command.at)),
+            reservation: None,
         })
     }
 
@@ -580,6 +582,17 @@ pub struct Cancelled {
     pub visit: Delivery,
     /// The approval afterwards, if it was still waited for.
     pub approval: Option<Approval>,
+    /// What was set aside for it, let go, if it was still held.
+    pub reservation: Option<Reservation>,
+}
+
+impl Cancelled {
+    /// The same, with the cash let go that was set aside for it if it still is.
+    #[must_use]
+    pub fn releasing(self, reserved: Option<&Reservation>) -> Self {
+        let at = self.instruction.updated_at;
+        Self { reservation: reserved.and_then(|reserved| reserved.released(at)), ..self }
+    }
 }
 
 /// What a comparison comes to.

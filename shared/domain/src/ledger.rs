@@ -234,6 +234,15 @@ impl TransferKind {
     }
 }
 
+impl TransferKind {
+    /// Whether it happened at a borrower's door. Such a transfer is a fact: it is bounded by what an agent holds, not by
+    /// what of it is set aside for something else.
+    #[must_use]
+    pub fn is_at_the_door(self) -> bool {
+        matches!(self, Self::Collection | Self::Disbursement)
+    }
+}
+
 /// The transfer that a reversal takes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reversed {

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Caller, Command, Currency, Delivery, Failed, Flaw, OperatorName, PartnerName, RegionName,
+    AgentId, Caller, Command, Currency, Delivery, Failed, Flaw, OperatorName, PartnerName, Refusal, RegionName,
     access::Partner,
     approval::{Approval, ApprovalRule, Request, SubjectKind},
     calendar::{BusinessCalendar, BusinessDays},
-    delivery::NewDelivery,
+    delivery::{Assigned, DeliveryKind, NewDelivery},
     disbursement::{Instruction, NewDisbursement},
     ledger::{Account, Transfer},
     payout::Clock,
+    reservation::{CashReservation, Reservation},
     transfer::{Made, ProposedTransfer},
     turn_around::{Rail, TurnArounds},
 };
@@ -39,6 +40,9 @@ pub struct Operator {
     /// Which way each partner is paid; IMPS where it says nothing.
     #[serde(default)]
     pub payout_rails: BTreeMap<PartnerName, Rail>,
+    /// Whether agents' cash is set aside for the payments that they are to make.
+    #[serde(default)]
+    pub cash_reservation: CashReservation,
 }
 
 /// A partner's instruction as it is taken.
@@ -110,6 +114,27 @@ impl Operator {
             visit: Delivery { awaits_approval: approval_id, ..visit },
             approval,
         })
+    }
+
+    /// A visit with its agent and, if this operator sets cash aside for payments, so much of the agent's cash.
+    ///
+    /// # Errors
+    /// As [`Delivery::assign`]. Whether so much is available comes with the write.
+    pub fn assign(
+        &self,
+        visit: &Delivery,
+        agent_id: &AgentId,
+        agent_regions: &[RegionName],
+        command: &Command,
+    ) -> Result<Assigned, Refusal> {
+        let visit = visit.assign(agent_id, agent_regions, command.at)?;
+        let is_set_aside = match self.cash_reservation {
+            CashReservation::None => false,
+            CashReservation::AtAssignment => visit.kind == DeliveryKind::Disbursement,
+        };
+        let reservation = is_set_aside.then(|| Reservation::for_visit(command, &visit, agent_id));
+        let reservation_id = reservation.as_ref().map(|reservation| reservation.reservation_id.clone());
+        Ok(Assigned { visit: Delivery { reservation_id, ..visit }, reservation })
     }
 
     /// A transfer by hand as somebody makes it: booked at once, or waiting for the approval that the rules ask for.

@@ -136,6 +136,12 @@ pub enum Refusal {
         /// Which.
         account_id: String,
     },
+    /// It is held for a payment, and nothing else is paid out of it.
+    #[error("the money is set aside for {delivery_id}")]
+    ReservedForDelivery {
+        /// The payment's visit.
+        delivery_id: String,
+    },
     /// The time to settle a reservation has passed.
     #[error("the reservation was good until {expires_at}")]
     ReservationExpired {
@@ -291,6 +297,7 @@ impl Refusal {
             Self::AccountClosed { .. } => "account_closed",
             Self::AccountNotEmpty { .. } => "account_not_empty",
             Self::AccountNotClosable { .. } => "account_not_closable",
+            Self::ReservedForDelivery { .. } => "reserved_for_delivery",
             Self::ReservationExpired { .. } => "reservation_expired",
             Self::AmountExceedsReserved { .. } => "amount_exceeds_reserved",
             Self::BankLineAlreadyMatched { .. } => "bank_line_already_matched",
@@ -337,6 +344,7 @@ impl Refusal {
             | Self::AccountClosed { .. }
             | Self::AccountNotEmpty { .. }
             | Self::AccountNotClosable { .. }
+            | Self::ReservedForDelivery { .. }
             | Self::ReservationExpired { .. }
             | Self::BankLineAlreadyMatched { .. }
             | Self::BusinessDayClosed { .. }

@@ -1,11 +1,13 @@
 //! Reservations: money of an account that is held for something, and then spent or let go, once.
 
+use std::str::FromStr;
+
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Command, Failed, Flaw, Money, Refusal, ReservationId, Timestamp, TransferId,
+    AgentId, Command, Delivery, DeliveryId, Failed, Flaw, Money, Refusal, ReservationId, Timestamp, TransferId,
     access::{Belongings, Owned},
     ledger::{Account, Limits, Posting, Subject, Transfer},
     operator::Operator,
@@ -14,6 +16,33 @@ use crate::{
 
 /// The longest that money is held, in seconds: 31 days. What nobody has spent in a month is asked for anew.
 pub const LONGEST_SECONDS: i64 = 31 * 86_400;
+
+/// When an agent's cash is set aside for a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CashReservation {
+    /// Never: what an agent collects in the morning is what they hand over at noon.
+    #[default]
+    None,
+    /// With the visit: nobody gets a payment's visit whose available cash is less.
+    AtAssignment,
+}
+
+/// A text does not say when cash is set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be none or at_assignment")]
+pub struct NoCashReservation;
+
+impl FromStr for CashReservation {
+    type Err = NoCashReservation;
+    fn from_str(text: &str) -> Result<Self, NoCashReservation> {
+        match text {
+            "none" => Ok(Self::None),
+            "at_assignment" => Ok(Self::AtAssignment),
+            _ => Err(NoCashReservation),
+        }
+    }
+}
 
 /// How far a reservation has come; it moves once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -112,6 +141,9 @@ pub struct Reservation {
     pub amount: Money,
     /// What for.
     pub purpose: String,
+    /// The payment's visit that it is for, if it was made with one; nothing else is paid out of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub delivery_id: Option<DeliveryId>,
     /// How far it has come.
     pub status: ReservationStatus,
     /// From this moment on it is not settled any more.
@@ -168,6 +200,7 @@ impl NewReservation {
             account: self.account.clone(),
             amount: self.amount,
             purpose: self.purpose.clone(),
+            delivery_id: None,
             status: ReservationStatus::Open,
             expires_at: self.expires_at,
             settled: None,
@@ -181,6 +214,46 @@ impl NewReservation {
 }
 
 impl Reservation {
+    /// So much of an agent's cash as a payment's visit needs, for as long as money is held. A hand-over that is reported
+    /// later is booked all the same.
+    #[must_use]
+    pub fn for_visit(command: &Command, visit: &Delivery, agent_id: &AgentId) -> Self {
+        Self {
+            reservation_id: ReservationId::mint(command.at, &command.seed()),
+            account: Account::AgentCash(agent_id.clone()),
+            amount: visit.amount,
+            purpose: visit.delivery_id.to_string(),
+            delivery_id: Some(visit.delivery_id.clone()),
+            status: ReservationStatus::Open,
+            expires_at: command.at.plus_seconds(LONGEST_SECONDS),
+            settled: None,
+            transfer_id: None,
+            by: command.principal.clone(),
+            version: 1,
+            created_at: command.at,
+            updated_at: command.at,
+        }
+    }
+
+    /// The reservation, spent on the hand-over that it was made for; nothing when it is not held any more. Cash that was
+    /// handed over late was handed over: whether its time has passed is not asked.
+    #[must_use]
+    pub fn handed_over(&self, transfer: &Transfer, at: Timestamp) -> Option<Self> {
+        let transfer_id = Some(transfer.transfer_id().clone());
+        let settled = Some(self.amount);
+        self.is_open().then(|| Self { settled, transfer_id, ..self.moved_to(ReservationStatus::Settled, at) })
+    }
+
+    /// The reservation, let go because its visit came to nothing; nothing when it is not held any more.
+    #[must_use]
+    pub fn released(&self, at: Timestamp) -> Option<Self> {
+        self.is_open().then(|| self.moved_to(ReservationStatus::Voided, at))
+    }
+
+    fn is_open(&self) -> bool {
+        self.status == ReservationStatus::Open
+    }
+
     /// The transfer by hand that settling it is.
     ///
     /// # Errors
@@ -203,12 +276,15 @@ impl Reservation {
     /// The reservation, spent, and the transfer that spends it; what is left of it is available again.
     ///
     /// # Errors
-    /// In this order [`Failed::Invalid`] for a transfer that the books do not make by hand; [`Refusal::IllegalTransition`]
-    /// when it has been settled or let go; [`Refusal::ReservationExpired`]; [`Refusal::AmountExceedsReserved`]. What the
+    /// In this order [`Failed::Invalid`] for a transfer that the books do not make by hand;
+    /// [`Refusal::ReservedForDelivery`]; [`Refusal::IllegalTransition`] when it has been settled or let go; [`Refusal::ReservationExpired`]; [`Refusal::AmountExceedsReserved`]. What the
     /// account that gets the money says comes with the write.
     pub fn settle(&self, command: &Command, new: &NewSettling, books: &Books) -> Result<(Self, Transfer), Failed> {
         let spending = self.spending(new)?;
         let transfer = spending.decide(command, books).map_err(|failed| pointed_at(failed, new))?;
+        if let Some(delivery_id) = &self.delivery_id {
+            return Err(Refusal::ReservedForDelivery { delivery_id: delivery_id.to_string() }.into());
+        }
         self.must_be_open(command.at)?;
         let settled = new.amount.unwrap_or(self.amount);
         if settled.amount_minor > self.amount.amount_minor {
@@ -301,7 +377,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        AgentId, Caller, Currency, OperatorName, Role, access,
+        Caller, Currency, OperatorName, Role, access,
         command::Fingerprint,
         ledger::Posted,
         transfer::{NewReversal, ShownTransfer},
@@ -415,6 +491,7 @@ mod tests {
                 regions: vec![],
                 partners: vec![],
                 payout_rails: BTreeMap::new(),
+                cash_reservation: CashReservation::default(),
                 business_calendar: crate::calendar::BusinessCalendar::default(),
                 approvals: vec![],
             };

@@ -206,7 +206,7 @@ impl Table {
             if posting.account.is_named() {
                 writes.push(self.remember(&command.operator, &posting.account, at)?);
             }
-            writes.push(self.post(&command.operator, &posting.account, transfer.transfer_id(), posting.amount)?);
+            writes.push(self.post(&command.operator, &posting.account, transfer, posting.amount)?);
         }
         Ok(writes)
     }
@@ -230,7 +230,7 @@ impl Table {
             if posting.account.is_named() {
                 writes.push(self.remember(operator, &posting.account, command.at)?);
             }
-            writes.push(self.post(operator, &posting.account, transfer.transfer_id(), posting.amount)?);
+            writes.push(self.post(operator, &posting.account, transfer, posting.amount)?);
         }
         Ok(writes)
     }
@@ -240,7 +240,7 @@ impl Table {
     pub(crate) fn issue(&self, command: &Command, transfer: &Transfer, at: Timestamp) -> Result<Vec<Write>, Failed> {
         let mut writes = self.posted(command, transfer, at)?;
         for posting in transfer.postings().iter().filter(|posting| !posting.account.is_capped()) {
-            writes.push(self.post(&command.operator, &posting.account, transfer.transfer_id(), posting.amount)?);
+            writes.push(self.post(&command.operator, &posting.account, transfer, posting.amount)?);
         }
         Ok(writes)
     }

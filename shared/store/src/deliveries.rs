@@ -3,16 +3,17 @@
 use domain::{
     AgentId, Command, Delivery as Visit, DeliveryId, Event, Failed, OperatorName, Refusal, RegionName,
     access::Unseen,
-    delivery::{Concluded, DeliveryFilter, DeliverySummary, Receipt},
+    delivery::{Assigned, Concluded, DeliveryFilter, DeliverySummary, Receipt},
     event::Happened,
     operator::Operator,
+    reservation::Reservation,
 };
 
 use crate::{
     answer::{Answer, Page},
     commit::Accepted,
     cursor::{CursorKey, PageRequest},
-    keys,
+    keys, reservations,
     table::{Item, Lost, Query, Range, Table, Write},
 };
 
@@ -96,7 +97,15 @@ impl Deliveries {
         self.table.commit(command, accepted).await
     }
 
-    /// Gives a visit its agent.
+    /// What was set aside for a visit, if anything was.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn reservation(&self, operator: &OperatorName, visit: &Visit) -> Result<Option<Reservation>, Failed> {
+        reservations::of_visit(&self.table, operator, visit).await
+    }
+
+    /// Gives a visit its agent, and sets aside what it needs of the agent's cash.
     ///
     /// # Errors
     /// As [`Table::commit`].
@@ -104,40 +113,51 @@ impl Deliveries {
         &self,
         command: &Command,
         before: &Visit,
-        decided: Result<Visit, Refusal>,
+        decided: Result<Assigned, Refusal>,
     ) -> Result<Answer<Visit>, Failed> {
-        let accepted = decided.map_err(Failed::from).and_then(|after| {
+        let accepted = decided.map_err(Failed::from).and_then(|Assigned { visit: after, reservation }| {
+            let operator = &command.operator;
+            let mut writes = vec![self.table.assign(item(operator, before)?, item(operator, &after)?)?];
+            if let Some(reservation) = &reservation {
+                writes.extend(reservations::made(&self.table, operator, reservation)?);
+            }
             Ok(Accepted {
                 status: 200,
                 subject: after.delivery_id.to_string(),
                 events: vec![self.event(command, Happened::DeliveryAssigned, &after)],
-                writes: vec![self.table.assign(item(&command.operator, before)?, item(&command.operator, &after)?)?],
+                writes,
                 answer: after,
             })
         });
         self.table.commit(command, accepted).await
     }
 
-    /// Concludes a visit: its outcome, its entries and its balances in one transaction.
+    /// Concludes a visit: its outcome, its entries, its balances and what was set aside for it in one transaction.
     ///
     /// # Errors
     /// As [`Table::commit`].
     pub async fn conclude(
         &self,
         command: &Command,
-        before: &Visit,
+        (before, reserved): (&Visit, Option<&Reservation>),
         decided: Result<Concluded, Failed>,
     ) -> Result<Answer<Receipt>, Failed> {
-        let accepted = decided.and_then(|Concluded { after, receipt, transfer }| {
-            let mut writes =
-                vec![self.table.replace(item(&command.operator, before)?, item(&command.operator, &after)?)?];
-            let happened = match &transfer {
-                Some(transfer) => {
-                    writes.extend(self.table.book(command, transfer, command.at)?);
-                    Happened::DeliveryConfirmed
+        let accepted = decided.and_then(|Concluded { after, receipt, transfer, reservation }| {
+            let operator = &command.operator;
+            let mut writes = vec![self.table.replace(item(operator, before)?, item(operator, &after)?)?];
+            let held = reserved.zip(reservation.as_ref());
+            match (&transfer, held) {
+                (Some(transfer), Some((reserved, spent))) => {
+                    writes.push(reservations::moved(&self.table, operator, reserved, spent)?);
+                    writes.extend(self.table.book_held(command, transfer, reserved)?);
                 }
-                None => Happened::DeliveryFailed,
-            };
+                (Some(transfer), None) => writes.extend(self.table.book(command, transfer, command.at)?),
+                (None, Some((reserved, let_go))) => {
+                    writes.extend(reservations::released(&self.table, operator, reserved, let_go)?);
+                }
+                (None, None) => {}
+            }
+            let happened = if transfer.is_some() { Happened::DeliveryConfirmed } else { Happened::DeliveryFailed };
             Ok(Accepted {
                 status: 200,
                 subject: after.delivery_id.to_string(),

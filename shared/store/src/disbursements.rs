@@ -8,6 +8,7 @@ use domain::{
     event::Happened,
     ledger::Transfer,
     operator::{Instructed, Operator},
+    reservation::Reservation,
     transfer::ShownTransfer,
 };
 
@@ -15,7 +16,7 @@ use crate::{
     answer::Answer,
     approvals,
     commit::Accepted,
-    deliveries, keys,
+    deliveries, keys, reservations,
     table::{Item, Lost, Table},
 };
 
@@ -97,17 +98,26 @@ impl Disbursements {
         }
     }
 
-    /// Calls a payment off, its visit and the approval that it still waits for, in one transaction.
+    /// What was set aside for a payment's visit, if anything was.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn reservation(&self, operator: &OperatorName, visit: &Delivery) -> Result<Option<Reservation>, Failed> {
+        reservations::of_visit(&self.table, operator, visit).await
+    }
+
+    /// Calls a payment off with its visit, lets go what was set aside for it, and the approval that it still waits for, in
+    /// one transaction.
     ///
     /// # Errors
     /// As a commit.
     pub async fn cancel(
         &self,
         command: &Command,
-        before: (&Instruction, &Delivery, Option<&Approval>),
+        before: (&Instruction, &Delivery, Option<&Approval>, Option<&Reservation>),
         decided: Result<Cancelled, Refusal>,
     ) -> Result<Answer<Disbursement>, Failed> {
-        let (instruction, visit, approval) = before;
+        let (instruction, visit, approval, reserved) = before;
         let accepted = decided.map_err(Failed::from).and_then(|after| {
             let id = after.instruction.disbursement_id.as_str();
             let operator = &command.operator;
@@ -118,6 +128,9 @@ impl Disbursements {
             ];
             if let (Some(before), Some(after)) = (approval, &after.approval) {
                 writes.push(approvals::moved(&self.table, operator, before, after)?);
+            }
+            if let (Some(before), Some(after)) = (reserved, &after.reservation) {
+                writes.extend(reservations::released(&self.table, operator, before, after)?);
             }
             let region = Some(&after.instruction.region);
             Ok(Accepted {

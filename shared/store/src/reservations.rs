@@ -1,7 +1,7 @@
 //! Reservations: held with the balance that they are of, and spent or let go with it, once.
 
 use domain::{
-    Command, Failed, Money, OperatorName, Refusal, ReservationId, Timestamp,
+    Command, Delivery, Failed, Money, OperatorName, Refusal, ReservationId, Timestamp,
     access::Unseen,
     ledger::{Account, Transfer},
     operator::Operator,
@@ -31,6 +31,49 @@ fn item(operator: &OperatorName, reservation: &Reservation) -> Result<Item, Fail
     Ok(Item::of(&keys::reservation(operator, id), reservation)?.in_index(keys::WORKLIST, worklist, place))
 }
 
+/// What was set aside for a visit, if anything was.
+pub(crate) async fn of_visit(
+    table: &Table,
+    operator: &OperatorName,
+    visit: &Delivery,
+) -> Result<Option<Reservation>, Failed> {
+    match &visit.reservation_id {
+        Some(reservation_id) => table.get(&keys::reservation(operator, reservation_id)).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A reservation and its hold.
+pub(crate) fn made(table: &Table, operator: &OperatorName, reservation: &Reservation) -> Result<Vec<Write>, Failed> {
+    let Reservation { reservation_id, account, amount, .. } = reservation;
+    let mut writes = vec![table.create(item(operator, reservation)?, Lost::Moved)?];
+    writes.extend(table.hold(operator, account, reservation_id, *amount)?);
+    Ok(writes)
+}
+
+/// A reservation that moves.
+pub(crate) fn moved(
+    table: &Table,
+    operator: &OperatorName,
+    before: &Reservation,
+    after: &Reservation,
+) -> Result<Write, Failed> {
+    table.replace(item(operator, before)?, item(operator, after)?)
+}
+
+/// A reservation that is let go, and its hold with it.
+pub(crate) fn released(
+    table: &Table,
+    operator: &OperatorName,
+    before: &Reservation,
+    after: &Reservation,
+) -> Result<Vec<Write>, Failed> {
+    let Reservation { reservation_id, account, amount, .. } = before;
+    let mut writes = vec![moved(table, operator, before, after)?];
+    writes.extend(table.let_go(operator, account, reservation_id, *amount, Money::zero(amount.currency))?);
+    Ok(writes)
+}
+
 impl Reservations {
     /// Reservations in these tables.
     #[must_use]
@@ -57,9 +100,7 @@ impl Reservations {
         decided: Result<Reservation, Failed>,
     ) -> Result<Answer<Reservation>, Failed> {
         let accepted = decided.and_then(|reservation| {
-            let Reservation { reservation_id, account, amount, .. } = &reservation;
-            let mut writes = vec![self.table.create(item(&command.operator, &reservation)?, Lost::Moved)?];
-            writes.extend(self.table.hold(&command.operator, account, reservation_id, *amount)?);
+            let writes = made(&self.table, &command.operator, &reservation)?;
             Ok(accepted(201, reservation, writes))
         });
         self.table.commit(command, accepted).await
@@ -101,7 +142,7 @@ impl Reservations {
         decided: Result<(Reservation, Transfer), Failed>,
     ) -> Result<Answer<Reservation>, Failed> {
         let accepted = decided.and_then(|(after, transfer)| {
-            let mut writes = vec![self.replaced(command, before, &after)?];
+            let mut writes = vec![moved(&self.table, &command.operator, before, &after)?];
             writes.extend(self.table.book_held(command, &transfer, before)?);
             Ok(accepted(200, after, writes))
         });
@@ -119,10 +160,7 @@ impl Reservations {
         decided: Result<Reservation, Refusal>,
     ) -> Result<Answer<Reservation>, Failed> {
         let accepted = decided.map_err(Failed::from).and_then(|after| {
-            let Reservation { reservation_id, account, amount, .. } = before;
-            let mut writes = vec![self.replaced(command, before, &after)?];
-            let nothing = Money::zero(amount.currency);
-            writes.extend(self.table.let_go(&command.operator, account, reservation_id, *amount, nothing)?);
+            let writes = released(&self.table, &command.operator, before, &after)?;
             Ok(accepted(200, after, writes))
         });
         self.table.commit(command, accepted).await
@@ -152,7 +190,7 @@ impl Reservations {
         let range = between_times(Timestamp::EPOCH, Timestamp::from_millis(now.as_millis().saturating_add(1)));
         let query = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
         let mut pages = self.table.pages(Query { range, ..query });
-        let mut moved: u64 = 0;
+        let mut let_go: u64 = 0;
         while let Some(rows) = pages.next().await? {
             for row in rows {
                 let [pk, sk] = ["pk", "sk"].map(|name| row.text(name).unwrap_or_default().to_owned());
@@ -161,17 +199,13 @@ impl Reservations {
                 let id = before.reservation_id.as_str();
                 let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
                 match self.release(&command, &before, Ok(after)).await {
-                    Ok(_) => moved = moved.saturating_add(1),
+                    Ok(_) => let_go = let_go.saturating_add(1),
                     Err(Failed::Moved) => {}
                     Err(failed) => return Err(failed),
                 }
             }
         }
-        Ok(moved)
-    }
-
-    fn replaced(&self, command: &Command, before: &Reservation, after: &Reservation) -> Result<Write, Failed> {
-        self.table.replace(item(&command.operator, before)?, item(&command.operator, after)?)
+        Ok(let_go)
     }
 }
 

@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::{
     },
 };
 use domain::{
-    Command, Failed, Money, OperatorName, Refusal, ReservationId, Timestamp, TransferId,
-    ledger::{Account, Limits},
+    Command, Failed, Money, OperatorName, Refusal, ReservationId, Timestamp,
+    ledger::{Account, Limits, Transfer},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -454,10 +454,10 @@ impl Table {
         &self,
         operator: &OperatorName,
         account: &Account,
-        transfer: &TransferId,
+        transfer: &Transfer,
         amount: Money,
     ) -> Result<Write, Failed> {
-        let key = keys::balance(operator, account, account.shard_of(transfer));
+        let key = keys::balance(operator, account, account.shard_of(transfer.transfer_id()));
         let opposite = amount.negated().map_err(Failed::fault)?;
         let number = |minor: i64| AttributeValue::N(minor.to_string());
         let is_debit = amount.amount_minor >= 0;
@@ -476,7 +476,11 @@ impl Table {
             ),
             (Limits::FloorAndCap, false) => (
                 "balance_minor :amount, available_minor :amount, headroom_minor :opposite",
-                Some("available_minor >= :opposite"),
+                Some(if transfer.kind().is_at_the_door() {
+                    "balance_minor >= :opposite"
+                } else {
+                    "available_minor >= :opposite"
+                }),
                 Some(account.insufficient()),
             ),
         };
@@ -534,8 +538,9 @@ impl Table {
         Ok([Write::new(TransactWriteItem::builder().update(update).build(), lost), hold])
     }
 
-    /// What was held of a balance, held no more: so much of it is spent, the rest is available again. Both numbers were
-    /// guarded when it was held; here the hold must be there, which it is once.
+    /// What was held of a balance, held no more: so much of it is spent, the rest is available again. What is available
+    /// was guarded when it was held; here the hold must be there, which it is once, and the balance itself: what happened
+    /// at a door may have taken from it what was set aside for something else.
     pub(crate) fn let_go(
         &self,
         operator: &OperatorName,
@@ -576,7 +581,7 @@ impl Table {
             .map_err(Failed::fault)?;
         let gone = TransactWriteItem::builder().delete(delete).build();
         Ok([
-            Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved),
+            Write::new(TransactWriteItem::builder().update(update).build(), Lost::Refused(account.insufficient())),
             Write::new(gone, Lost::Moved),
         ])
     }

@@ -77,7 +77,7 @@ async fn conclude(
     let outcome = outcome(amount_minor);
     let command = command(&world.pennco.agents[0], &DELIVERY_CONFIRM, key, &outcome, request_id);
     let decided = before.conclude(&agent(world), &outcome, &command);
-    world.deliveries().conclude(&command, before, decided).await
+    world.deliveries().conclude(&command, (before, None), decided).await
 }
 
 async fn cash(world: &World, agent_id: &AgentId) -> i64 {

@@ -185,8 +185,8 @@ impl World {
         directory.keep_cursor_key(&cursors).await.expect("a kept key");
         let anchors = directory.trust_anchors().await.expect("keys to trust");
         let signer = signer(&secret);
-        let pennco = open_office(&directory, &signer, "pennco").await;
-        let vishi = open_office(&directory, &signer, "vishi").await;
+        let pennco = open_office(&directory, &signer, operator("pennco")).await;
+        let vishi = open_office(&directory, &signer, operator("vishi")).await;
         let (bucket, queues) = (EmbeddedBucket::beside(&table), EmbeddedQueues::beside(&table));
         let locked = EmbeddedBucket::beside(&table);
         let post = EmbeddedPost::beside(&table);
@@ -206,6 +206,11 @@ impl World {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(NOW_MILLIS)
+    }
+
+    /// Another operator, staffed as the others are.
+    pub async fn office(&self, known: Operator) -> Office {
+        open_office(&self.directory(), &self.signer, known).await
     }
 
     /// Another person with a token of their own.
@@ -549,18 +554,24 @@ fn enrol(signer: &Signer, caller: Caller) -> Person {
     Person { caller, token }
 }
 
-async fn open_office(directory: &Directory, signer: &Signer, name: &str) -> Office {
-    let operator: OperatorName = name.parse().expect("an operator's name");
-    let known = Operator {
-        operator: operator.clone(),
+/// An operator with these rules.
+fn operator(name: &str) -> Operator {
+    Operator {
+        operator: name.parse().expect("an operator's name"),
         zone: "Asia/Kolkata".to_owned(),
         currency: Currency::Inr,
         regions: REGIONS.map(region).to_vec(),
         partners: PARTNERS.map(|partner| partner.parse().expect("a partner")).to_vec(),
         payout_rails: std::collections::BTreeMap::new(),
+        cash_reservation: domain::reservation::CashReservation::default(),
         business_calendar: domain::calendar::BusinessCalendar::default(),
         approvals: vec![APPROVALS.parse().expect("a rule")],
-    };
+    }
+}
+
+async fn open_office(directory: &Directory, signer: &Signer, known: Operator) -> Office {
+    let operator = known.operator.clone();
+    let name = operator.as_str();
     directory.create_operator(&known).await.expect("an operator");
     // They were taken on the day before.
     let before = Timestamp::from_millis(NOW_MILLIS).plus_seconds(-86_400);

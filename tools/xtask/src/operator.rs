@@ -46,6 +46,10 @@ pub struct NewOperator {
     /// approve, and how long a request waits for them.
     #[arg(long, value_name = "RULE")]
     pub approvals: Vec<ApprovalRule>,
+    /// Whether agents' cash is set aside for the payments that they are to make: `none`, or `at_assignment`, which gives
+    /// nobody a payment's visit whose available cash is less.
+    #[arg(long, default_value = "none", value_name = "WHEN")]
+    pub cash_reservation: CashReservation,
     /// Port of the emulator.
     #[arg(long, default_value_t = stack::PORT)]
     pub port: u16,
@@ -96,6 +100,7 @@ impl NewOperator {
             regions: self.regions.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
             partners: self.partners.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
             payout_rails: std::collections::BTreeMap::new(),
+            cash_reservation: self.cash_reservation,
             business_calendar: match &self.calendar {
                 Some(path) => {
                     serde_json::from_slice(&std::fs::read(path).map_err(Failed::fault)?).map_err(Failed::fault)?

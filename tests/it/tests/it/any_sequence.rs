@@ -407,6 +407,7 @@ impl Field {
                 regions,
                 partners: PARTNERS.map(name).to_vec(),
                 payout_rails: std::collections::BTreeMap::new(),
+                cash_reservation: domain::reservation::CashReservation::default(),
                 business_calendar: domain::calendar::BusinessCalendar::default(),
                 approvals: vec![],
             },

@@ -89,7 +89,7 @@ async fn every_route_is_measured() {
     let collecting = assigned(&world, pennco, "BF-2", 150_000).await;
     let (_, paying) = reserved(&world, pennco, "BF-D-1", 150_000).await;
     let paid = handed_over(&world, pennco, "BF-D-2", 150_000).await;
-    let returned = handed_over(&world, pennco, "BF-D-5", 150_000).await;
+    let returned = handed_over(&world, pennco, "BF-D-6", 150_000).await;
     for n in 0..25 {
         planned(&world, pennco, &format!("L-{n}"), 1_000).await;
     }

@@ -82,7 +82,7 @@ async fn once_the_visit_is_concluded_nothing_is_cancelled() {
     let late = cancel(&world, &pennco.admin, &paid, "k1").await;
     assert_eq!(
         (late.said(), &late.json["legal_moves"]),
-        ((409, "illegal_transition"), &json!(["reconciled", "exception"]))
+        ((409, "illegal_transition"), &json!(["reconciled", "exception", "reversed"]))
     );
     let (id, visit_id) = reserved(&world, pennco, "BF-D-2", 500).await;
     confirm(&world, &pennco.agents[0], &visit_id, "k2", &failed("refused")).await;

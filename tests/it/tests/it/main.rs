@@ -29,6 +29,7 @@ mod approval_expire;
 mod approval_get;
 mod approval_list;
 mod audit_list;
+mod cash_reservation;
 mod client_create;
 mod client_get;
 mod client_list;

@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 112] = [
+const USES: [(&str, &str); 114] = [
     ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
@@ -50,23 +50,25 @@ const USES: [(&str, &str); 112] = [
     ("DayCloses::get", "Records:GetItem"),
     ("DayCloses::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Deliveries::agent_regions", "Records:GetItem"),
-    ("Deliveries::assign", "Records:PutItem"),
-    ("Deliveries::conclude", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
+    ("Deliveries::assign", "Records:PutItem Records:UpdateItem"),
+    ("Deliveries::conclude", "Records:DeleteItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Deliveries::create", "Records:PutItem"),
     ("Deliveries::get", "Records:GetItem"),
     ("Deliveries::list", "RecordsOwner:Query RecordsWorklist:Query"),
     ("Deliveries::operator", "Records:GetItem"),
+    ("Deliveries::reservation", "Records:GetItem"),
     ("Devices::get", "Records:GetItem"),
     ("Devices::list", "Records:BatchGetItem RecordsOwner:Query"),
     ("Devices::revoke", "Records:PutItem"),
     ("Directory::trust_anchors", "Records:Query"),
     ("Disbursements::approval", "Records:GetItem"),
-    ("Disbursements::cancel", "Records:PutItem"),
+    ("Disbursements::cancel", "Records:DeleteItem Records:PutItem Records:UpdateItem"),
     ("Disbursements::create", "Records:PutItem"),
     ("Disbursements::get", "Records:GetItem"),
     ("Disbursements::hand_over", "Records:GetItem Ledger:GetItem"),
     ("Disbursements::operator", "Records:GetItem"),
     ("Disbursements::reconcile", "Records:ConditionCheckItem Records:PutItem"),
+    ("Disbursements::reservation", "Records:GetItem"),
     ("Disbursements::reverse", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
     (
         "ExportWriter::build",
