@@ -57,7 +57,8 @@ fn agent(world: &World) -> Agent {
 async fn assign(world: &World, before: &Delivery, key: &str) -> Result<store::Answer<Delivery>, Failed> {
     let command = command(&world.pennco.desk, &DELIVERY_ASSIGN, key, &key, key);
     let regions = vec!["pune-north".parse().unwrap()];
-    let decided = before.assign(&agent(world).agent_id, &regions, command.at);
+    let known = world.directory().operator(&world.pennco.operator).await.unwrap();
+    let decided = known.assign(before, &agent(world).agent_id, &regions, &command);
     world.deliveries().assign(&command, before, decided).await
 }
 

@@ -307,8 +307,9 @@ async fn the_table_itself_refuses_what_a_decision_should_never_have_allowed() {
     let agent = pennco.agents[0].subject().parse().unwrap();
     let released = waiting.release(world.now()).unwrap();
     let forged = domain::Delivery { version: waiting.version + 1, ..released };
-    let forged = forged.assign(&agent, std::slice::from_ref(&waiting.region), world.now());
     let command = command_of(&pennco.desk, &DELIVERY_ASSIGN, "forged", &world);
+    let known = world.directory().operator(&pennco.operator).await.unwrap();
+    let forged = known.assign(&forged, &agent, std::slice::from_ref(&waiting.region), &command);
     let answer = deliveries.assign(&command, &waiting, forged).await.unwrap();
     assert!(answer.status == 409 && answer.body.contains("approval_pending"), "{answer:?}");
     assert_eq!(visit(&world, &pennco.desk, asked.text("/delivery_id")).await.text("/status"), "pending");

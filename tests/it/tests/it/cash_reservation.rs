@@ -198,10 +198,11 @@ async fn of_a_hand_over_a_cancellation_and_the_job_at_once_the_cash_is_spent_onc
         let gone = gone.path("disbursement_id", &id);
         let at = world.now().plus_seconds(domain::reservation::LONGEST_SECONDS);
         let tick = Tick { at, message_id: key.clone() };
+        let reservations = world.reservations();
         let (receipt, gone, ticked) = tokio::join!(
             call(&world, &DELIVERY_CONFIRM, &hand_over),
             call(&world, &DISBURSEMENT_CANCEL, &gone),
-            reservation_expire::handle(&world.reservations(), tick)
+            reservation_expire::handle(&reservations, tick)
         );
         assert_eq!(receipt.status, 200, "{receipt:?}");
         assert!(gone.status == 200 || gone.said() == (409, "illegal_transition"), "{gone:?}");

@@ -2,18 +2,22 @@
 //! receipt. Every point of every handler is tried.
 
 use domain::access::{
-    DELIVERY_CONFIRM, DELIVERY_CREATE, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE, Route, SETTLEMENT_CREATE,
+    APPROVAL_DECIDE, DELIVERY_CONFIRM, DELIVERY_CREATE, DISBURSEMENT_CANCEL, DISBURSEMENT_CREATE,
+    DISBURSEMENT_RECONCILE, DISBURSEMENT_REVERSE, RESERVATION_CREATE, RESERVATION_SETTLE, RESERVATION_VOID, Route,
+    SETTLEMENT_CREATE, TRANSFER_CREATE, TRANSFER_REVERSE,
 };
 use serde_json::json;
 use testkit::{LEDGER, RECORDS, Reply, RestRequest, World};
 
 use crate::{
+    approval_decide::decision,
     books,
     door::call,
     settlement_get,
     steps::{
         TODAY, assigned, bank_line, build_settlements, collected, collection, command, confirmed, handed_over,
-        instruction, relay, report, reserved, waiting, work_off,
+        held as money_held, instruction, move_money, relay, report, reservation_of, reserved, reversal, transfer,
+        waiting, waiting_for_approval, work_off,
     },
 };
 
@@ -137,6 +141,55 @@ async fn a_crash_at_any_call_of_any_handler_leaves_one_effect_and_one_receipt() 
         })
         .await,
         exhaust_the_build().await,
+    ];
+    assert!(points.iter().all(|points| *points >= 4), "{points:?}");
+    println!("{} handlers × {points:?} points = {}, 0 violations", points.len(), points.iter().sum::<u32>());
+}
+
+/// What the desk decides about money: by hand, about others' requests, and against what it decided before.
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_call_of_what_is_decided_at_a_desk_leaves_one_effect_and_one_receipt() {
+    let desk = |world: &World| world.pennco.settlement.clone();
+    let hand = |world: &World| format!("agent_cash.{}", world.pennco.agents[0].subject());
+    let deposit = |world: &World| transfer("deposit", &hand(world), "vault.pennco", 500);
+    let why = json!({ "reason": "as agreed" });
+    let points = [
+        exhaust(&TRANSFER_CREATE, async |world| command(&desk(world), &TRANSFER_CREATE, "k1", &deposit(world))).await,
+        exhaust(&TRANSFER_REVERSE, async |world| {
+            let moved = move_money(world, &desk(world), "k1", &deposit(world)).await;
+            reversal(&desk(world), moved.text("/transfer_id"), "k2")
+        })
+        .await,
+        exhaust(&RESERVATION_CREATE, async |world| {
+            command(&desk(world), &RESERVATION_CREATE, "k1", &money_held(&hand(world), 500))
+        })
+        .await,
+        exhaust(&RESERVATION_SETTLE, async |world| {
+            let id = reservation_of(world, &world.pennco).await;
+            let body = json!({ "to_account_id": "vault.pennco", "kind": "deposit", "reason": "as agreed" });
+            command(&desk(world), &RESERVATION_SETTLE, "k1", &body).path("reservation_id", &id)
+        })
+        .await,
+        exhaust(&RESERVATION_VOID, async |world| {
+            let id = reservation_of(world, &world.pennco).await;
+            command(&desk(world), &RESERVATION_VOID, "k1", &why).path("reservation_id", &id)
+        })
+        .await,
+        exhaust(&APPROVAL_DECIDE, async |world| {
+            let id = waiting_for_approval(world, &world.pennco.partners[0], "BF-D-1", 10_000_000).await;
+            decision(&desk(world), &id, "k1", "approve")
+        })
+        .await,
+        exhaust(&DISBURSEMENT_CANCEL, async |world| {
+            let (id, _) = reserved(world, &world.pennco, "BF-D-1", 500).await;
+            command(&world.pennco.admin, &DISBURSEMENT_CANCEL, "k1", &why).path("disbursement_id", &id)
+        })
+        .await,
+        exhaust(&DISBURSEMENT_REVERSE, async |world| {
+            let id = handed_over(world, &world.pennco, "BF-D-1", 500).await;
+            command(&desk(world), &DISBURSEMENT_REVERSE, "k1", &why).path("disbursement_id", &id)
+        })
+        .await,
     ];
     assert!(points.iter().all(|points| *points >= 4), "{points:?}");
     println!("{} handlers × {points:?} points = {}, 0 violations", points.len(), points.iter().sum::<u32>());
