@@ -206,7 +206,7 @@ pub struct Flows {
     pub adjustment_minor: i64,
     /// Money set aside for a purpose, or spent from there.
     pub budget_minor: i64,
-    /// Earlier days, settled in this one.
+    /// Earlier days, settled or paid out in this one.
     pub settlement_minor: i64,
     /// The balance at the cut.
     pub closing_minor: i64,
@@ -261,7 +261,7 @@ impl Flows {
             TransferKind::Deposit => (&mut self.deposit_minor, None),
             TransferKind::Adjustment => (&mut self.adjustment_minor, Some(&mut self.adjustment_count)),
             TransferKind::Budget => (&mut self.budget_minor, None),
-            TransferKind::Settlement => (&mut self.settlement_minor, None),
+            TransferKind::Settlement | TransferKind::Payout => (&mut self.settlement_minor, None),
             TransferKind::Reversal => return Err(Failed::fault("a reversal that does not name what it takes back")),
         };
         if let Some(count) = count {
@@ -862,7 +862,7 @@ mod tests {
                 TransferKind::Collection | TransferKind::Adjustment => (control, hand),
                 TransferKind::Disbursement => (hand, control),
                 TransferKind::Deposit => (hand, Account::Vault(operator())),
-                TransferKind::Settlement | TransferKind::Reversal => {
+                TransferKind::Settlement | TransferKind::Payout | TransferKind::Reversal => {
                     (control, Account::PartnerSettlement(partner.clone()))
                 }
             };

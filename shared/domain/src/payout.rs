@@ -11,9 +11,11 @@ use utoipa::ToSchema;
 
 use crate::{
     Caller, Currency, Day, Failed, Flaw, Money, OperatorName, PartnerName, PayoutId, Refusal, SettlementId, Timestamp,
+    TransferId,
     access::{Belongings, Owned},
     calendar::BusinessDays,
     disbursement::is_utr,
+    ledger::{Account, Subject, Transfer, TransferKind},
     settlement::{Settlement, SettlementStatus},
     turn_around::{CountedIn, Rail, TurnArounds},
 };
@@ -144,6 +146,9 @@ pub struct Payout {
     /// The day the bank booked it for, once it is paid.
     #[schema(value_type = Option<String>, format = Date)]
     pub value_date: Option<Day>,
+    /// The transfer that booked it, once it is paid.
+    #[serde(default)]
+    pub transfer_id: Option<TransferId>,
     /// What is owed for its delay, once it is known what became of it.
     pub compensation: Option<Money>,
     /// Everything that was learned of it, oldest first.
@@ -317,6 +322,7 @@ impl Settlement {
             deadline: clock.deadline(rail, at),
             bank_reference: None,
             value_date: None,
+            transfer_id: None,
             compensation: None,
             history: vec![Learned { status, at, by: by.to_owned(), bank_reference: None, reason: None }],
             escalations: vec![],
@@ -409,6 +415,7 @@ impl Payout {
             },
             bank_reference: news.bank_reference.clone().or_else(|| self.bank_reference.clone()),
             value_date: news.value_date,
+            transfer_id: (news.status == PayoutStatus::Paid).then(|| self.booked_as()),
             history,
             version: self.version.saturating_add(1),
             ..self.clone()
@@ -418,6 +425,25 @@ impl Payout {
         }
         let compensation = after.overdue(clock, at)?.compensation;
         Ok(Self { compensation: Some(compensation), ..after })
+    }
+
+    /// The id of the transfer that books it. It follows from the payout, so the books have it once, whoever records it.
+    fn booked_as(&self) -> TransferId {
+        TransferId::mint(self.instructed_at, &[self.payout_id.as_str().as_bytes(), b"paid"])
+    }
+
+    /// The transfer that books it: out of the operator's bank, against what settled days owe the partner. None until it is
+    /// paid.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when its amount cannot be booked.
+    pub fn booking(&self, operator: &OperatorName) -> Result<Option<Transfer>, Failed> {
+        let Some(transfer_id) = self.transfer_id.clone() else { return Ok(None) };
+        let (bank, owed) =
+            (Account::Bank(operator.clone()), Account::PartnerSettlement(self.partner_id.clone()));
+        let subject = Subject { reference: Some(self.payout_id.to_string()), ..Subject::default() };
+        let booked = Transfer::between(transfer_id, TransferKind::Payout, bank, owed, self.amount, subject);
+        booked.map(Some).map_err(Failed::fault)
     }
 
     /// How late it is by a moment, or was when it ended. Each calendar day beyond the deadline costs what the rule of that
@@ -701,6 +727,8 @@ mod tests {
                         prop_assert!(payout.status.is_open());
                         prop_assert_eq!(after.history.len(), payout.history.len() + 1);
                         prop_assert_eq!(after.compensation.is_some(), !after.status.is_open());
+                        let booked = after.booking(&pennco()).unwrap();
+                        prop_assert_eq!(booked.is_some(), after.status == PayoutStatus::Paid);
                         payout = after;
                     }
                     Err(Failed::Refused(Refusal::IllegalTransition { legal_moves, .. })) => {
@@ -710,6 +738,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_paid_leaves_the_bank_and_is_owed_no_more() {
+        let payout = instructed("2026-11-20T15:01:00Z");
+        let now = at("2026-11-20T16:00:00Z");
+        let paid = payout.learn(&paid_on(date(2026, 11, 20)), &clock(), now, "desk").unwrap();
+        let booked = paid.booking(&pennco()).unwrap().unwrap();
+        let sides: Vec<_> =
+            booked.postings().iter().map(|side| (side.account.to_string(), side.amount.amount_minor)).collect();
+        assert_eq!(sides, [("partner_settlement.bfil".to_owned(), 500_000), ("bank.pennco".to_owned(), -500_000)]);
+        assert_eq!(booked.subject().reference.as_deref(), Some(payout.payout_id.as_str()));
+        let later = payout.learn(&paid_on(date(2026, 11, 21)), &clock(), at("2026-11-22T06:00:00Z"), "job").unwrap();
+        assert_eq!(later.booking(&pennco()).unwrap().as_ref(), Some(&booked), "whoever records it, and when");
+        let unknown = payout.learn(&news(PayoutStatus::Unknown), &clock(), now, "desk").unwrap();
+        assert_eq!(unknown.booking(&pennco()).unwrap(), None);
     }
 
     #[test]

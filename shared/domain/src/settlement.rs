@@ -276,6 +276,7 @@ impl Column {
             | TransferKind::Settlement
             | TransferKind::Deposit
             | TransferKind::Budget
+            | TransferKind::Payout
             | TransferKind::Reversal => None,
         }
     }

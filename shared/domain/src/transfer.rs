@@ -245,7 +245,7 @@ impl ShownTransfer {
         let posted = &self.posted;
         match posted.kind {
             TransferKind::Reversal => return Err(Refusal::ReversalOfReversal.into()),
-            TransferKind::Settlement => {
+            TransferKind::Settlement | TransferKind::Payout => {
                 return Err(Refusal::NotReversible { kind: posted.kind.as_str().to_owned() }.into());
             }
             TransferKind::FloatIssue

@@ -325,6 +325,11 @@ async fn payouts(rows: &mut Vec<(String, Calls)>) -> Vec<&'static str> {
     world.table.reset_calls();
     payout_watch::handle(&world.payouts(), tick).await.unwrap();
     rows.push(("`payout-watch`, two operators, one payout overdue".to_owned(), world.table.calls()));
+    let open = call(&world, &PAYOUT_LIST, &desk.asks(&PAYOUT_LIST)).await;
+    let id = open.items()[0]["payout_id"].as_str().unwrap();
+    let learned = crate::payout_update::paid("AXISN52026112100");
+    let learned = crate::payout_update::news(desk, id, "paid", 2, &learned);
+    rows.push(("`payout-update`, paid".to_owned(), measured(&world, &PAYOUT_UPDATE, &learned).await));
     seen
 }
 

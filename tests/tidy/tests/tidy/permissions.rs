@@ -100,7 +100,7 @@ const USES: [(&str, &str); 109] = [
     ("Payouts::operator", "Records:GetItem"),
     ("Payouts::operators", "Records:Query"),
     ("Payouts::settlement", "Records:GetItem"),
-    ("Payouts::update", "Records:PutItem"),
+    ("Payouts::update", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Payouts::watch", "Records:BatchGetItem Records:GetItem Records:PutItem RecordsWorklist:Query"),
     ("Requests::otp", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Requests::reset", "Records:GetItem Records:PutItem Records:UpdateItem"),
