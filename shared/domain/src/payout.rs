@@ -439,8 +439,7 @@ impl Payout {
     /// [`Failed::Fault`] when its amount cannot be booked.
     pub fn booking(&self, operator: &OperatorName) -> Result<Option<Transfer>, Failed> {
         let Some(transfer_id) = self.transfer_id.clone() else { return Ok(None) };
-        let (bank, owed) =
-            (Account::Bank(operator.clone()), Account::PartnerSettlement(self.partner_id.clone()));
+        let (bank, owed) = (Account::Bank(operator.clone()), Account::PartnerSettlement(self.partner_id.clone()));
         let subject = Subject { reference: Some(self.payout_id.to_string()), ..Subject::default() };
         let booked = Transfer::between(transfer_id, TransferKind::Payout, bank, owed, self.amount, subject);
         booked.map(Some).map_err(Failed::fault)

@@ -45,7 +45,7 @@ const USES: [(&str, &str); 109] = [
     ),
     (
         "DayCloseWriter::build",
-        "Records:GetItem Records:PutItem RecordsWorklist:Query Ledger:Query FilesDayCloses:GetObject FilesDayCloses:PutObject FilesDayCloses:AbortMultipartUpload",
+        "Records:GetItem Records:PutItem Records:Query RecordsWorklist:Query Ledger:Query FilesDayCloses:GetObject FilesDayCloses:PutObject FilesDayCloses:AbortMultipartUpload",
     ),
     ("DayCloses::get", "Records:GetItem"),
     ("DayCloses::list", "Records:BatchGetItem RecordsWorklist:Query"),
