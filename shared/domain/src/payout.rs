@@ -139,7 +139,7 @@ pub struct Payout {
     pub status: PayoutStatus,
     /// When it was instructed.
     pub instructed_at: Timestamp,
-    /// By when it must have arrived; none for a rail without a rule.
+    /// By when it must have arrived; none where no rule is for its rail and its currency.
     pub deadline: Option<Deadline>,
     /// The bank's reference (UTR), once it is known.
     pub bank_reference: Option<String>,
@@ -271,9 +271,9 @@ pub struct Overdue {
 }
 
 impl Clock {
-    fn deadline(&self, rail: Rail, sent_at: Timestamp) -> Option<Deadline> {
+    fn deadline(&self, rail: Rail, currency: Currency, sent_at: Timestamp) -> Option<Deadline> {
         let transaction_day = self.days.today(sent_at);
-        let rule = self.rules.on(rail, transaction_day)?;
+        let rule = self.rules.on(rail, currency, transaction_day)?;
         let (days, counted_in, source) = (rule.days, rule.counted_in, rule.source.clone());
         let due = rule.due(transaction_day, &self.days)?;
         Some(Deadline { transaction_day, days, counted_in, due, source })
@@ -319,7 +319,7 @@ impl Settlement {
             rail,
             status,
             instructed_at: at,
-            deadline: clock.deadline(rail, at),
+            deadline: clock.deadline(rail, amount.currency, at),
             bank_reference: None,
             value_date: None,
             transfer_id: None,
@@ -408,7 +408,7 @@ impl Payout {
             status: news.status,
             // Money that a rail has got is under way from that day, and not from when it was asked for.
             deadline: match news.status {
-                PayoutStatus::Sent => clock.deadline(self.rail, at),
+                PayoutStatus::Sent => clock.deadline(self.rail, self.amount.currency, at),
                 PayoutStatus::Instructed | PayoutStatus::Unknown | PayoutStatus::Paid | PayoutStatus::Failed => {
                     self.deadline.clone()
                 }
@@ -446,7 +446,7 @@ impl Payout {
     }
 
     /// How late it is by a moment, or was when it ended. Each calendar day beyond the deadline costs what the rule of that
-    /// very day says.
+    /// very day says for its money; what no rule speaks of is never late and costs nothing.
     ///
     /// # Errors
     /// [`Failed::Fault`] when the sum is beyond counting.
@@ -460,7 +460,7 @@ impl Payout {
         while day < until {
             day = day.tomorrow().map_err(Failed::fault)?;
             late.days_late = late.days_late.saturating_add(1);
-            if let Some(rule) = clock.rules.on(self.rail, day) {
+            if let Some(rule) = clock.rules.on(self.rail, self.amount.currency, day) {
                 late.compensation = late.compensation.plus(rule.compensation_per_day).map_err(Failed::fault)?;
             }
         }
@@ -498,7 +498,7 @@ pub struct Exposed {
     pub status: PayoutStatus,
     /// Calendar days since it was instructed, in the operator's zone.
     pub age_days: u32,
-    /// The last day that is in time; none for a rail without a rule.
+    /// The last day that is in time; none where no rule is for its rail and its currency.
     #[schema(value_type = Option<String>, format = Date)]
     pub due: Option<Day>,
     /// Calendar days behind that.
@@ -843,6 +843,27 @@ mod tests {
         assert_eq!(payout.deadline, None);
         assert_eq!(late(&payout, "2036-11-20T06:00:00Z"), (0, 0));
         assert_eq!(payout.escalate(&clock(), at("2036-11-20T06:00:00Z")).unwrap(), None);
+    }
+
+    #[test]
+    fn rules_of_rupees_say_nothing_of_other_money() {
+        let (now, later) = (at("2026-11-20T06:00:00Z"), at("2026-11-30T06:00:00Z"));
+        let npr = |amount_minor| Money::new(amount_minor, Currency::Npr);
+        let totals = settled(1).totals.map(|totals| Totals { net: npr(500_000), ..totals });
+        let settlement = Settlement { totals, ..settled(1) };
+        let payout = settlement.pay_out(None, &pennco(), Rail::Imps, &clock(), now, "job").unwrap().1;
+        let sent = payout.learn(&news(PayoutStatus::Sent), &clock(), later, "desk").unwrap();
+        for payout in [&payout, &sent] {
+            assert_eq!((payout.amount, &payout.deadline), (npr(500_000), &None));
+            assert_eq!(payout.escalate(&clock(), later).unwrap(), None);
+        }
+        let report = Exposure::of(&[payout.clone()], Currency::Npr, &clock(), later).unwrap();
+        assert_eq!((report.total.overdue_count, report.total.compensation), (0, npr(0)));
+        let paid = payout.learn(&paid_on(date(2026, 11, 30)), &clock(), later, "desk").unwrap();
+        assert_eq!(paid.compensation, Some(npr(0)));
+        // One that was given a deadline of rupees all the same can still be told the end of.
+        let kept = Payout { deadline: instructed("2026-11-20T06:00:00Z").deadline, ..payout };
+        assert_eq!(kept.overdue(&clock(), later).unwrap(), Overdue { days_late: 9, compensation: npr(0) });
     }
 
     #[test]
