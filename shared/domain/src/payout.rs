@@ -354,7 +354,7 @@ impl Settlement {
 
 impl PayoutNews {
     /// What is missing, or stands where it says nothing.
-    fn flaws(&self, payout: &Payout, today: Day) -> Vec<Flaw> {
+    fn flaws(&self, payout: &Payout, days: &BusinessDays, at: Timestamp) -> Vec<Flaw> {
         let mut flaws = Vec::new();
         let is_paid = self.status == PayoutStatus::Paid;
         let has_reason = matches!(self.status, PayoutStatus::Failed | PayoutStatus::Unknown);
@@ -375,9 +375,10 @@ impl PayoutNews {
             let detail = format!("the bank's reference of this payout is known: {known}");
             flaws.push(Flaw::new("/bank_reference", "invalid_value", detail));
         }
-        let first = payout.deadline.as_ref().map(|deadline| deadline.transaction_day);
-        if let Some(day) = self.value_date.filter(|day| *day > today || first.is_some_and(|first| *day < first)) {
-            let detail = format!("{day} is later than today, {today}, or earlier than the payout");
+        // A rail may have had it long before anybody recorded that, but not before it was instructed.
+        let (first, today) = (days.today(payout.instructed_at), days.today(at));
+        if let Some(day) = self.value_date.filter(|day| *day < first || *day > today) {
+            let detail = format!("{day} is later than today, {today}, or earlier than the payout, {first}");
             flaws.push(Flaw::new("/value_date", "invalid_value", detail));
         }
         flaws
@@ -397,7 +398,7 @@ impl Payout {
                 legal_moves: legal.iter().map(|next| next.as_str().to_owned()).collect(),
             }));
         }
-        let flaws = news.flaws(self, clock.days.today(at));
+        let flaws = news.flaws(self, &clock.days, at);
         if !flaws.is_empty() {
             return Err(Failed::Invalid(flaws));
         }
@@ -837,12 +838,30 @@ mod tests {
     }
 
     #[test]
+    fn what_was_recorded_late_is_paid_on_the_day_the_bank_booked_it_for() {
+        let payout = instructed("2026-11-20T06:00:00Z");
+        let recorded = at("2026-11-23T06:00:00Z");
+        let sent = payout.learn(&news(PayoutStatus::Sent), &clock(), recorded, "desk").unwrap();
+        for day in [date(2026, 11, 20), date(2026, 11, 22), date(2026, 11, 23)] {
+            let paid = sent.learn(&paid_on(day), &clock(), recorded, "desk").unwrap();
+            assert_eq!((paid.value_date, paid.compensation), (Some(day), Some(inr(0))));
+        }
+        let later = at("2026-11-26T06:00:00Z");
+        let paid = sent.learn(&paid_on(date(2026, 11, 26)), &clock(), later, "desk").unwrap();
+        assert_eq!(paid.compensation, Some(inr(20_000)), "two days behind the 24th");
+        let early = sent.learn(&paid_on(date(2026, 11, 19)), &clock(), recorded, "desk");
+        assert!(matches!(early, Err(Failed::Invalid(_))), "nothing is paid before it is instructed: {early:?}");
+    }
+
+    #[test]
     fn a_rail_without_a_rule_has_no_deadline_and_never_escalates() {
         let now = at("2026-11-20T06:00:00Z");
         let payout = settled(1).pay_out(None, &pennco(), Rail::Neft, &clock(), now, "job").unwrap().1;
         assert_eq!(payout.deadline, None);
         assert_eq!(late(&payout, "2036-11-20T06:00:00Z"), (0, 0));
         assert_eq!(payout.escalate(&clock(), at("2036-11-20T06:00:00Z")).unwrap(), None);
+        let early = payout.learn(&paid_on(date(2026, 11, 19)), &clock(), now, "desk");
+        assert!(matches!(early, Err(Failed::Invalid(_))), "{early:?}");
     }
 
     #[test]

@@ -162,6 +162,24 @@ async fn what_is_missing_or_wrong_is_named_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_payout_whose_sending_is_recorded_late_is_paid_on_the_day_it_was_instructed() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let at = domain::Timestamp::from_millis(NOW_MILLIS).plus_seconds(3 * 86_400);
+    let desk = crate::approval_expire::later(&world, &world.pennco.settlement, at);
+    let learned = async |key: &str, version: u64, body: &Value| {
+        call(&world, &PAYOUT_UPDATE, &news(&desk, &id, key, version, body).at(at.as_millis())).await
+    };
+    let recorded = learned("sent", 1, &sent()).await;
+    assert_eq!((recorded.status, recorded.text("/deadline/transaction_day")), (200, "2026-11-24"), "{recorded:?}");
+    let mut before = paid("AXISN52026112100");
+    before["value_date"] = json!("2026-11-20");
+    assert_eq!(learned("before", 2, &before).await.flaws(), [("/value_date", "invalid_value")]);
+    let done = learned("paid", 2, &paid("AXISN52026112100")).await;
+    assert_eq!((done.status, done.text("/value_date"), &done.json["compensation"]), (200, TODAY, &inr(0)), "{done:?}");
+}
+
+#[tokio::test]
 async fn a_bank_reference_pays_one_thing_for_ever() {
     let world = World::new().await;
     let paid_out = crate::steps::handed_over(&world, &world.pennco, "BF-D-1", 70_000).await;
