@@ -374,3 +374,14 @@ async fn events_that_stay_in_the_outbox_are_named_after_a_quarter_of_an_hour() {
     relay(&world).await;
     check(&world, 900).await.unwrap();
 }
+
+#[tokio::test]
+async fn an_operator_whose_books_cannot_be_checked_keeps_nobody_elses_from_it_and_fails_the_tick() {
+    let world = World::new().await;
+    crate::settlement_close::spoil(&world, "pennco").await;
+    let checked = check(&world, 120).await;
+    assert!(matches!(checked, Err(Failed::Fault(_))), "{checked:?}");
+    let admin = &world.vishi.admin;
+    let proof = call(&world, &PROOF_GET, &admin.asks(&PROOF_GET)).await;
+    assert_eq!((proof.status, &proof.json["holds"]), (200, &json!(true)), "{proof:?}");
+}

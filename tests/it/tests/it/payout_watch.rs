@@ -132,3 +132,16 @@ async fn other_money_than_rupees_has_no_deadline_by_their_rules_and_keeps_nobody
     let learned = call(&world, &PAYOUT_UPDATE, &learned).await;
     assert_eq!((learned.status, &learned.json["compensation"]), (200, &npr(0)), "{learned:?}");
 }
+
+#[tokio::test]
+async fn an_operator_whose_payouts_cannot_be_watched_keeps_nobody_elses_from_it_and_fails_the_tick() {
+    let world = World::new().await;
+    instructed(&world, &world.pennco, 150_000).await;
+    let id = instructed(&world, &world.vishi, 99).await;
+    crate::settlement_close::spoil(&world, "pennco").await;
+    let late = Tick { at: "2026-11-25T06:00:00Z".parse().unwrap(), message_id: "tick".to_owned() };
+    let ticked = payout_watch::handle(&world.payouts(), late).await;
+    assert!(matches!(ticked, Err(domain::Failed::Fault(_))), "{ticked:?}");
+    let watched = get(&world, &world.vishi.settlement, &id).await;
+    assert_eq!(watched.json["escalations"][0]["days_late"], 3, "{watched:?}");
+}
