@@ -1,7 +1,10 @@
 //! Settles approvals that nobody has decided in time, and calls off what waited for them.
 
 use domain::Failed;
-use edge::{metric, schedule::Tick};
+use edge::{
+    metric,
+    schedule::{Tick, each},
+};
 use store::Approvals;
 
 /// The function's name, in logs and metrics.
@@ -10,11 +13,12 @@ pub const NAME: &str = "approval-expire";
 /// Expires what is overdue at this tick, of every operator; what is settled stays as it is.
 ///
 /// # Errors
-/// [`Failed::Later`] when the table does not answer; the tick comes again.
+/// What went wrong with an operator, once all have been worked for; the tick comes again.
 pub async fn handle(approvals: &Approvals, tick: Tick) -> Result<(), Failed> {
-    for operator in approvals.operators().await? {
-        let expired = approvals.expire_due(NAME, &operator, tick.at, &tick.message_id).await?;
+    each(NAME, approvals.operators().await?, async |operator| {
+        let expired = approvals.expire_due(NAME, operator, tick.at, &tick.message_id).await?;
         metric::count(NAME, "ApprovalsExpired", expired);
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }

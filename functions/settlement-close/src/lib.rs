@@ -1,7 +1,7 @@
 //! Closes each operator's business day at its own cut-off, 20:30 if it names none, in its own zone.
 
 use domain::Failed;
-use edge::schedule::Tick;
+use edge::schedule::{Tick, each};
 use store::Settlements;
 
 /// The function's name, in logs and metrics.
@@ -11,10 +11,10 @@ pub const NAME: &str = "settlement-close";
 /// is, and a day off is none.
 ///
 /// # Errors
-/// [`Failed::Later`] when the table does not answer; the tick comes again.
+/// What went wrong with an operator, once all have been worked for; the tick comes again.
 pub async fn handle(settlements: &Settlements, tick: Tick) -> Result<(), Failed> {
-    for name in settlements.operators().await? {
-        settlements.close_due(NAME, &name, tick.at, &tick.message_id).await?;
-    }
-    Ok(())
+    each(NAME, settlements.operators().await?, async |operator| {
+        settlements.close_due(NAME, operator, tick.at, &tick.message_id).await
+    })
+    .await
 }

@@ -28,6 +28,28 @@ pub enum DayCloseStatus {
     Reported,
 }
 
+/// Which accounts a report is about. A report is made again in the shape that it was made in, so that its bytes stay what
+/// they were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// Agents, partners and the vault: reports from before money was moved by hand and payouts were booked.
+    #[default]
+    Field,
+    /// Every account of the operator.
+    Whole,
+}
+
+impl Shape {
+    /// The shape of new reports.
+    const LATEST: Self = Self::Whole;
+
+    /// Reports of the first shape do not name it.
+    fn is_first(&self) -> bool {
+        *self == Self::Field
+    }
+}
+
 /// A closed business day, as it is kept: what its report is made of, and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayClose {
@@ -47,6 +69,9 @@ pub struct DayClose {
     pub status: DayCloseStatus,
     /// Whether all controls of the report hold.
     pub holds: Option<bool>,
+    /// The shape of its report, once it has one; none for one of the first shape.
+    #[serde(default)]
+    pub shape: Option<Shape>,
     /// The report as JSON.
     pub file: Option<StoredFile>,
     /// Its rows as CSV.
@@ -68,6 +93,7 @@ impl Slot {
             settlements,
             status: DayCloseStatus::Building,
             holds: None,
+            shape: None,
             file: None,
             table: None,
             version: 1,
@@ -83,12 +109,21 @@ impl DayClose {
         (format!("{stem}.json"), format!("{stem}.csv"))
     }
 
+    /// The shape in which its report is made, or made again.
+    fn shape(&self) -> Shape {
+        match self.status {
+            DayCloseStatus::Building => Shape::LATEST,
+            DayCloseStatus::Reported => self.shape.unwrap_or_default(),
+        }
+    }
+
     /// The day with its report.
     #[must_use]
     pub fn reported(&self, report: &Report, file: StoredFile, table: StoredFile) -> Self {
         Self {
             status: DayCloseStatus::Reported,
             holds: Some(report.holds()),
+            shape: Some(report.shape),
             file: Some(file),
             table: Some(table),
             version: self.version.saturating_add(1),
@@ -120,6 +155,7 @@ impl DayClose {
             inputs: None,
             controls: vec![],
             operator: None,
+            purposes: vec![],
             partners: vec![],
             regions: vec![],
             agents: vec![],
@@ -131,6 +167,7 @@ impl DayClose {
             view.inputs = Some(report.inputs);
             view.controls = report.controls;
             view.operator = Some(report.operator);
+            view.purposes = report.purposes;
         }
         let own = |role: Role, name: &str| caller.reach == Reach::Own && caller.role == role && caller.subject == name;
         view.partners = report.partners;
@@ -175,6 +212,8 @@ pub struct DayCloseView {
     pub controls: Vec<Control>,
     /// The operator's own part; for who sees all of it.
     pub operator: Option<OperatorRow>,
+    /// Budgets and expenses, by name; for who sees all of it.
+    pub purposes: Vec<PurposeRow>,
     /// Partners, by name.
     pub partners: Vec<PartnerRow>,
     /// Regions, by name.
@@ -208,6 +247,9 @@ pub struct Flows {
     pub budget_minor: i64,
     /// Earlier days, settled in this one.
     pub settlement_minor: i64,
+    /// What was paid out for settled days; none in reports of the first shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payout_minor: Option<i64>,
     /// The balance at the cut.
     pub closing_minor: i64,
     /// Entries of collections, a visit each, and of what took one back. Visits that failed move no cash and are no entries.
@@ -220,18 +262,8 @@ pub struct Flows {
     pub reversal_count: u64,
 }
 
-/// Columns of [`Flows`] with amounts.
-const COLUMNS: [&str; 9] = [
-    "opening",
-    "float_issue",
-    "collection",
-    "disbursement",
-    "deposit",
-    "adjustment",
-    "budget",
-    "settlement",
-    "closing",
-];
+/// The column of [`Flows`] that all others add up to.
+const CLOSING: &str = "closing";
 /// Columns of [`Flows`] with counts.
 const COUNTS: [&str; 4] = ["collection_count", "disbursement_count", "adjustment_count", "reversal_count"];
 
@@ -246,8 +278,12 @@ fn plus(sum: &mut i64, amount_minor: i64) -> Result<(), Failed> {
 
 impl Flows {
     /// Flows of an account that the day before left with a balance.
-    fn opened_with(balance_minor: i64) -> Self {
-        Self { opening_minor: balance_minor, closing_minor: balance_minor, ..Self::default() }
+    fn opened_with(balance_minor: i64, shape: Shape) -> Self {
+        let payout_minor = match shape {
+            Shape::Field => None,
+            Shape::Whole => Some(0),
+        };
+        Self { opening_minor: balance_minor, payout_minor, closing_minor: balance_minor, ..Self::default() }
     }
 
     /// Adds an entry of the day, to the column of what it is or takes back.
@@ -262,6 +298,10 @@ impl Flows {
             TransferKind::Adjustment => (&mut self.adjustment_minor, Some(&mut self.adjustment_count)),
             TransferKind::Budget => (&mut self.budget_minor, None),
             TransferKind::Settlement => (&mut self.settlement_minor, None),
+            TransferKind::Payout => match &mut self.payout_minor {
+                Some(sum) => (sum, None),
+                None => return Err(Failed::fault("a payout in a report of a shape that has none")),
+            },
             TransferKind::Reversal => return Err(Failed::fault("a reversal that does not name what it takes back")),
         };
         if let Some(count) = count {
@@ -293,6 +333,9 @@ impl Flows {
         ] {
             plus(sum, amount_minor)?;
         }
+        if let Some(amount_minor) = other.payout_minor {
+            plus(self.payout_minor.get_or_insert_default(), amount_minor)?;
+        }
         for (sum, count) in [
             (&mut self.collection_count, other.collection_count),
             (&mut self.disbursement_count, other.disbursement_count),
@@ -304,19 +347,26 @@ impl Flows {
         Ok(())
     }
 
-    /// The amounts, in the order of [`COLUMNS`].
-    fn amounts(&self) -> [i64; 9] {
-        [
-            self.opening_minor,
-            self.float_issue_minor,
-            self.collection_minor,
-            self.disbursement_minor,
-            self.deposit_minor,
-            self.adjustment_minor,
-            self.budget_minor,
-            self.settlement_minor,
-            self.closing_minor,
-        ]
+    /// The amounts by column: those that its shape has.
+    fn amounts(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let columns = [
+            ("opening", Some(self.opening_minor)),
+            ("float_issue", Some(self.float_issue_minor)),
+            ("collection", Some(self.collection_minor)),
+            ("disbursement", Some(self.disbursement_minor)),
+            ("deposit", Some(self.deposit_minor)),
+            ("adjustment", Some(self.adjustment_minor)),
+            ("budget", Some(self.budget_minor)),
+            ("settlement", Some(self.settlement_minor)),
+            ("payout", self.payout_minor),
+            (CLOSING, Some(self.closing_minor)),
+        ];
+        columns.into_iter().filter_map(|(column, amount_minor)| Some((column, amount_minor?)))
+    }
+
+    /// The amount of a column; nothing flows where its shape has none.
+    fn amount(&self, column: &str) -> i64 {
+        self.amounts().find(|(name, _)| *name == column).map_or(0, |(_, amount_minor)| amount_minor)
     }
 
     /// The counts, in the order of [`COUNTS`].
@@ -326,8 +376,7 @@ impl Flows {
 
     /// Opening and everything that flowed.
     fn folded(&self) -> i128 {
-        let [flowed @ .., _closing] = self.amounts();
-        flowed.into_iter().map(i128::from).sum()
+        self.amounts().filter(|(column, _)| *column != CLOSING).map(|(_, amount_minor)| i128::from(amount_minor)).sum()
     }
 
     fn sum<'a>(all: impl IntoIterator<Item = &'a Self>) -> Result<Self, Failed> {
@@ -383,11 +432,29 @@ pub struct SettledPart {
     pub file_sha256: Option<Sha256Hex>,
 }
 
+/// A budget or an expense on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PurposeRow {
+    /// Which, such as `budget.sms`.
+    #[serde(rename = "account_id")]
+    #[schema(value_type = String)]
+    pub account: Account,
+    /// What was set aside or spent.
+    #[serde(flatten)]
+    pub money: Flows,
+}
+
 /// The operator's own part of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorRow {
     /// The cash that agents' floats come from.
     pub vault: Flows,
+    /// Its account at its bank; none in reports of the first shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bank: Option<Flows>,
+    /// What is there and cannot be explained yet; none in reports of the first shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspense: Option<Flows>,
     /// The trial balance: the sum over all accounts, zero in every column of amounts. Its counts are of entries, and each
     /// visit has two.
     pub trial: Flows,
@@ -450,12 +517,18 @@ pub struct Report {
     pub cut_at: Timestamp,
     /// The money it is in.
     pub currency: Currency,
+    /// Which accounts it is about.
+    #[serde(default, skip_serializing_if = "Shape::is_first")]
+    pub shape: Shape,
     /// What it was made from.
     pub inputs: Inputs,
     /// What was held against what.
     pub controls: Vec<Control>,
     /// The operator's own part.
     pub operator: OperatorRow,
+    /// Budgets and expenses, by name; left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub purposes: Vec<PurposeRow>,
     /// Partners, by name.
     pub partners: Vec<PartnerRow>,
     /// Regions, by name.
@@ -496,14 +569,12 @@ impl Report {
         let agents = Flows::sum(self.agents.iter().map(|row| &row.cash))?;
         let regions = Flows::sum(self.regions.iter().map(|row| &row.cash))?;
         let partners = Flows::sum(self.partners.iter().flat_map(|row| [&row.control, &row.payable]))?;
-        let vault = self.operator.vault;
-        let others = Flows::sum([&partners, &vault])?;
+        let others = Flows::sum(std::iter::once(&partners).chain(self.own()))?;
         let mut controls = vec![];
-        for (index, name) in COLUMNS.iter().enumerate() {
-            let of = |flows: &Flows| flows.amounts().get(index).copied().unwrap_or_default();
-            let opposite = of(&others).checked_neg().ok_or_else(uncountable)?;
-            controls.push(Control::of(format!("{name}.agents_and_others"), of(&agents), opposite));
-            controls.push(Control::of(format!("{name}.agents_and_regions"), of(&agents), of(&regions)));
+        for (name, _) in self.operator.trial.amounts() {
+            let opposite = others.amount(name).checked_neg().ok_or_else(uncountable)?;
+            controls.push(Control::of(format!("{name}.agents_and_others"), agents.amount(name), opposite));
+            controls.push(Control::of(format!("{name}.agents_and_regions"), agents.amount(name), regions.amount(name)));
         }
         let count = |count: u64| i64::try_from(count).map_err(Failed::fault);
         for (name, ours, theirs) in [
@@ -514,7 +585,7 @@ impl Report {
         }
         let unfolded = self.flows().filter(|flows| flows.folded() != i128::from(flows.closing_minor)).count();
         controls.push(Control::of("closing.accounts_that_do_not_add_up", count(unfolded as u64)?, 0));
-        let open = self.operator.trial.amounts().into_iter().filter(|amount_minor| *amount_minor != 0).count();
+        let open = self.operator.trial.amounts().filter(|(_, amount_minor)| *amount_minor != 0).count();
         controls.push(Control::of("trial.columns_that_are_not_zero", count(open as u64)?, 0));
         for row in &self.partners {
             let Some(totals) = row.settlement.as_ref().and_then(|settled| settled.totals) else { continue };
@@ -547,14 +618,28 @@ impl Report {
                 (Account::PartnerSettlement(row.partner_id.clone()), &row.payable),
             ]
         });
-        agents.chain(partners).chain([(Account::Vault(operator.clone()), &self.operator.vault)])
+        let own = [
+            (Account::Vault(operator.clone()), Some(&self.operator.vault)),
+            (Account::Bank(operator.clone()), self.operator.bank.as_ref()),
+            (Account::Suspense(operator.clone()), self.operator.suspense.as_ref()),
+        ];
+        let own = own.into_iter().filter_map(|(account, flows)| Some((account, flows?)));
+        let purposes = self.purposes.iter().map(|row| (row.account.clone(), &row.money));
+        agents.chain(partners).chain(own).chain(purposes)
+    }
+
+    /// The flows of the operator's own accounts.
+    fn own(&self) -> impl Iterator<Item = &Flows> {
+        let OperatorRow { vault, bank, suspense, .. } = &self.operator;
+        let own = [Some(vault), bank.as_ref(), suspense.as_ref()].into_iter().flatten();
+        own.chain(self.purposes.iter().map(|row| &row.money))
     }
 
     /// The flows of every row that is an account.
     fn flows(&self) -> impl Iterator<Item = &Flows> {
         let agents = self.agents.iter().map(|row| &row.cash);
         let partners = self.partners.iter().flat_map(|row| [&row.control, &row.payable]);
-        agents.chain(partners).chain([&self.operator.vault])
+        agents.chain(partners).chain(self.own())
     }
 
     /// The report's bytes.
@@ -571,7 +656,7 @@ impl Report {
     /// [`Failed::Fault`] when a row cannot be written.
     pub fn to_csv(&self) -> Result<Vec<u8>, Failed> {
         let mut rows = CsvRows::new();
-        let amounts = COLUMNS.map(|column| format!("{column}_minor"));
+        let amounts: Vec<_> = self.operator.trial.amounts().map(|(column, _)| format!("{column}_minor")).collect();
         let mut header = vec!["row", "id", "region"];
         header.extend(amounts.iter().map(String::as_str));
         header.extend(COUNTS);
@@ -588,12 +673,22 @@ impl Report {
             self.csv_row(&mut rows, ["partner_settlement", row.partner_id.as_str(), ""], &row.payable)?;
         }
         self.csv_row(&mut rows, ["vault", "", ""], &self.operator.vault)?;
+        for (name, flows) in [("bank", &self.operator.bank), ("suspense", &self.operator.suspense)] {
+            if let Some(flows) = flows {
+                self.csv_row(&mut rows, [name, "", ""], flows)?;
+            }
+        }
+        for row in &self.purposes {
+            let name = row.account.to_string();
+            let purpose = name.split_once('.').map_or("", |(_, purpose)| purpose);
+            self.csv_row(&mut rows, [row.account.kind(), purpose, ""], &row.money)?;
+        }
         self.csv_row(&mut rows, ["TOTAL", "", ""], &self.operator.trial)?;
         Ok(rows.take())
     }
 
     fn csv_row(&self, rows: &mut CsvRows, names: [&str; 3], flows: &Flows) -> Result<(), Failed> {
-        let amounts = flows.amounts().map(|amount_minor| amount_minor.to_string());
+        let amounts: Vec<_> = flows.amounts().map(|(_, amount_minor)| amount_minor.to_string()).collect();
         let counts = flows.counts().map(|count| count.to_string());
         let mut cells = names.to_vec();
         cells.extend(amounts.iter().chain(&counts).map(String::as_str));
@@ -605,12 +700,15 @@ impl Report {
 /// A report as it grows, account by account and entry by entry. It holds a row an account, however many entries there are.
 pub struct Books {
     day: DayClose,
+    shape: Shape,
     currency: Currency,
     settlements: Vec<Settlement>,
     previous: Option<Previous>,
+    shape_before: Option<Shape>,
     opening: BTreeMap<String, i64>,
     regions: BTreeMap<AgentId, RegionName>,
     partners: BTreeSet<PartnerName>,
+    purposes: BTreeSet<Account>,
     current: Option<Open>,
     closed: BTreeMap<String, (Account, Flows)>,
     hash: Sha256,
@@ -622,19 +720,21 @@ pub struct Books {
 struct Open {
     account: Account,
     name: String,
+    range: (Timestamp, Timestamp),
     flows: Flows,
     is_known: bool,
 }
 
 impl Books {
-    /// Books of a day without any entry yet: its settlements, the operator's agents with their regions, and the report of
-    /// the day before with the digest of its bytes, if there is one.
+    /// Books of a day without any entry yet: its settlements, the operator's agents with their regions, its budgets and
+    /// expenses, and the report of the day before with the digest of its bytes, if there is one.
     #[must_use]
     pub fn begin(
         day: &DayClose,
         currency: Currency,
         settlements: Vec<Settlement>,
         agents: impl IntoIterator<Item = (AgentId, RegionName)>,
+        purposes: impl IntoIterator<Item = Account>,
         before: Option<(Sha256Hex, Report)>,
     ) -> Self {
         let mut partners: BTreeSet<PartnerName> =
@@ -647,14 +747,19 @@ impl Books {
             opening.extend(report.accounts(&day.operator).map(|(name, flows)| (name.to_string(), flows.closing_minor)));
         }
         regions.extend(agents);
+        let named = before.iter().flat_map(|(_, report)| report.purposes.iter().map(|row| row.account.clone()));
+        let purposes = named.chain(purposes).collect();
         Self {
             day: day.clone(),
+            shape: day.shape(),
             currency,
             settlements,
+            shape_before: before.as_ref().map(|(_, report)| report.shape),
             previous: before.map(|(sha256, report)| Previous { business_day: report.business_day, sha256 }),
             opening,
             regions,
             partners,
+            purposes,
             current: None,
             closed: BTreeMap::new(),
             hash: Sha256::new(),
@@ -669,16 +774,32 @@ impl Books {
         let mut accounts: Vec<Account> = self.regions.keys().cloned().map(Account::AgentCash).collect();
         accounts.extend(self.partners.iter().cloned().map(Account::PartnerControl));
         accounts.extend(self.partners.iter().cloned().map(Account::PartnerSettlement));
-        accounts.push(Account::Vault(self.day.operator.clone()));
+        let operator = &self.day.operator;
+        accounts.push(Account::Vault(operator.clone()));
+        match self.shape {
+            Shape::Field => {}
+            Shape::Whole => {
+                accounts.extend([Account::Bank(operator.clone()), Account::Suspense(operator.clone())]);
+                accounts.extend(self.purposes.iter().cloned());
+            }
+        }
         accounts.sort_by_cached_key(ToString::to_string);
         accounts
     }
 
-    /// The entries to be read of each account: from the first moment, inclusive, to the second.
+    /// The entries to be read of an account: from the first moment, inclusive, to the second. They are those of the day
+    /// where the report before has the account's balance, and all from the very first on where it has not.
     #[must_use]
-    pub fn range(&self) -> (Timestamp, Timestamp) {
-        let from = if self.previous.is_some() { self.day.opened_at } else { Timestamp::EPOCH };
-        (from, self.day.cut_at)
+    pub fn range(&self, account: &Account) -> (Timestamp, Timestamp) {
+        let is_reported = match account {
+            Account::AgentCash(_) | Account::PartnerControl(_) | Account::PartnerSettlement(_) | Account::Vault(_) => {
+                self.shape_before.is_some()
+            }
+            Account::Bank(_) | Account::Suspense(_) | Account::Budget(_) | Account::Expense(_) => {
+                self.shape_before == Some(Shape::Whole)
+            }
+        };
+        (if is_reported { self.day.opened_at } else { Timestamp::EPOCH }, self.day.cut_at)
     }
 
     /// Begins the next account.
@@ -692,9 +813,10 @@ impl Books {
         }
         self.close_current();
         let opening = self.opening.get(&name).copied();
-        let flows = Flows::opened_with(opening.unwrap_or_default());
-        let is_known = opening.is_some() || !matches!(account, Account::AgentCash(_));
-        self.current = Some(Open { account: account.clone(), name, flows, is_known });
+        let flows = Flows::opened_with(opening.unwrap_or_default(), self.shape);
+        let is_known = opening.is_some() || !account.is_closable();
+        let range = self.range(account);
+        self.current = Some(Open { account: account.clone(), name, range, flows, is_known });
         Ok(())
     }
 
@@ -703,14 +825,14 @@ impl Books {
     /// # Errors
     /// [`Failed::Fault`] for an entry that is not of this day's money or not from before its cut, or when a sum does not fit.
     pub fn entry(&mut self, entry: &Entry) -> Result<(), Failed> {
-        let (from, to) = self.range();
+        let Some(open) = &mut self.current else { return Err(Failed::fault("an entry of no account")) };
+        let (from, to) = open.range;
         if entry.at < from || entry.at >= to {
             return Err(Failed::fault("an entry of another day in the books of this one"));
         }
         if entry.amount.currency != self.currency {
             return Err(Failed::fault("an entry of another currency in the books of a day"));
         }
-        let Some(open) = &mut self.current else { return Err(Failed::fault("an entry of no account")) };
         let line = serde_json::to_string(&(
             &open.name,
             &entry.transfer_id,
@@ -735,7 +857,8 @@ impl Books {
         }
     }
 
-    /// An agent who had no cash and moved none has no row: taken on after the cut, they leave no trace in its report.
+    /// An agent who had no cash and moved none has no row: taken on after the cut, they leave no trace in its report. Nor
+    /// does a budget or an expense that was first posted to after it.
     fn close_current(&mut self) {
         if let Some(open) = self.current.take().filter(|open| open.is_known) {
             self.closed.insert(open.name, (open.account, open.flows));
@@ -752,9 +875,13 @@ impl Books {
             let found = self.closed.get(&account.to_string()).map(|(_, flows)| *flows);
             found.ok_or_else(|| Failed::fault("an account of the day was not read"))
         };
-        let mut agents = vec![];
+        let (mut agents, mut purposes) = (vec![], vec![]);
         let mut regions: BTreeMap<RegionName, RegionRow> = BTreeMap::new();
         for (account, cash) in self.closed.values() {
+            if account.is_named() {
+                purposes.push(PurposeRow { account: account.clone(), money: *cash });
+                continue;
+            }
             let Account::AgentCash(agent_id) = account else { continue };
             let region = self.regions.get(agent_id).ok_or_else(|| Failed::fault("an agent of no region"))?;
             let row = regions.entry(region.clone()).or_insert_with(|| RegionRow {
@@ -780,8 +907,15 @@ impl Books {
                 }),
             });
         }
+        let own = |account: fn(OperatorName) -> Account| read(account(self.day.operator.clone()));
+        let (bank, suspense) = match self.shape {
+            Shape::Field => (None, None),
+            Shape::Whole => (Some(own(Account::Bank)?), Some(own(Account::Suspense)?)),
+        };
         let operator = OperatorRow {
-            vault: read(Account::Vault(self.day.operator.clone()))?,
+            vault: own(Account::Vault)?,
+            bank,
+            suspense,
             trial: Flows::sum(self.closed.values().map(|(_, flows)| flows))?,
         };
         let mut report = Report {
@@ -789,6 +923,7 @@ impl Books {
             opened_at: self.day.opened_at,
             cut_at: self.day.cut_at,
             currency: self.currency,
+            shape: self.shape,
             inputs: Inputs {
                 accounts: self.closed.len() as u64,
                 entries: self.entries,
@@ -798,6 +933,7 @@ impl Books {
             },
             controls: vec![],
             operator,
+            purposes,
             partners,
             regions: regions.into_values().collect(),
             agents,
@@ -847,6 +983,15 @@ mod tests {
         slot.day_close(&before, vec![])
     }
 
+    /// Two budgets and an expense.
+    fn purposes() -> [Account; 3] {
+        ["budget.sms", "budget.fuel", "expense.sms"].map(|name| name.parse().unwrap())
+    }
+
+    fn can_be_taken_back(kind: TransferKind) -> bool {
+        !matches!(kind, TransferKind::Settlement | TransferKind::Payout)
+    }
+
     /// What happened, as transfers: an agent, a kind, an amount, a time.
     type Happenings = Vec<(usize, TransferKind, i64, i64, bool)>;
 
@@ -857,14 +1002,22 @@ mod tests {
             let at = Timestamp::from_millis(*millis);
             let hand = Account::AgentCash(agent(*who));
             let control = Account::PartnerControl(partner.clone());
-            let (from, to) = match kind {
-                TransferKind::FloatIssue | TransferKind::Budget => (Account::Vault(operator()), hand),
-                TransferKind::Collection | TransferKind::Adjustment => (control, hand),
-                TransferKind::Disbursement => (hand, control),
-                TransferKind::Deposit => (hand, Account::Vault(operator())),
-                TransferKind::Settlement | TransferKind::Reversal => {
-                    (control, Account::PartnerSettlement(partner.clone()))
-                }
+            let owed = Account::PartnerSettlement(partner.clone());
+            let (vault, bank) = (Account::Vault(operator()), Account::Bank(operator()));
+            let till = if amount_minor % 2 == 0 { vault } else { bank.clone() };
+            let [sms, _, spent] = purposes();
+            let (from, to) = match (kind, who) {
+                (TransferKind::FloatIssue, _) => (till, hand),
+                (TransferKind::Collection, _) => (control, hand),
+                (TransferKind::Adjustment, 0) => (control, hand),
+                (TransferKind::Adjustment, 1) => (Account::Suspense(operator()), hand),
+                (TransferKind::Adjustment, _) => (hand, spent),
+                (TransferKind::Disbursement, _) => (hand, control),
+                (TransferKind::Deposit, _) => (hand, till),
+                (TransferKind::Budget, 0) => (sms, spent),
+                (TransferKind::Budget, which) => (till, purposes()[which - 1].clone()),
+                (TransferKind::Payout, _) => (bank, owed),
+                (TransferKind::Settlement | TransferKind::Reversal, _) => (control, owed),
             };
             let amount = Money::new(*amount_minor, Currency::Inr);
             let id = TransferId::mint(at, &[&index.to_be_bytes()]);
@@ -872,7 +1025,8 @@ mod tests {
             let reverses = Some(Reversed { transfer_id: id.clone(), kind: *kind });
             let (other_from, other_to) = (to.clone(), from.clone());
             transfers.push((at, Transfer::between(id, *kind, from, to, amount, Subject::default()).unwrap()));
-            if *is_taken_back {
+            // What is settled and paid out is set right by an adjustment.
+            if *is_taken_back && can_be_taken_back(*kind) {
                 let at = Timestamp::from_millis(CUT_MILLIS - 1);
                 let subject = Subject { reverses, ..Subject::default() };
                 let taken = Transfer::between(back, TransferKind::Reversal, other_from, other_to, amount, subject);
@@ -893,10 +1047,10 @@ mod tests {
         let settled = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
         let agents = (0..AGENTS).map(|index| (agent(index), region(index)));
         let before = before.map(|report| (Sha256Hex::of(&report.to_json().unwrap()), report.clone()));
-        let mut books = Books::begin(day, Currency::Inr, vec![settled], agents, before);
-        let (from, to) = books.range();
+        let mut books = Books::begin(day, Currency::Inr, vec![settled], agents, purposes(), before);
         for account in books.accounts() {
             books.account(&account).unwrap();
+            let (from, to) = books.range(&account);
             let mut entries: Vec<Entry> = vec![];
             for (at, transfer) in transfers.iter().filter(|(at, _)| *at >= from && *at < to) {
                 let sides = transfer.postings().iter().filter(|side| side.account == account);
@@ -924,6 +1078,7 @@ mod tests {
             TransferKind::Adjustment,
             TransferKind::Budget,
             TransferKind::Settlement,
+            TransferKind::Payout,
         ]);
         prop::collection::vec((0..AGENTS, kind, 1_i64..1_000_000, 0..CUT_MILLIS, any::<bool>()), 0..40)
     }
@@ -942,7 +1097,7 @@ mod tests {
                 prop_assert_eq!(&report.check().unwrap(), &report.controls);
             }
             let entries: u64 = both.iter().map(|report| report.inputs.entries).sum();
-            let taken_back = happenings.iter().filter(|happening| happening.4).count();
+            let taken_back = happenings.iter().filter(|happening| happening.4 && can_be_taken_back(happening.1)).count();
             prop_assert_eq!(entries, 2 * (happenings.len() + taken_back) as u64);
             let reversals: u64 = both.iter().map(|report| report.operator.trial.reversal_count).sum();
             prop_assert_eq!(reversals, 2 * taken_back as u64);
@@ -964,9 +1119,10 @@ mod tests {
 
         #[test]
         fn a_figure_that_is_changed_in_a_row_is_named_by_a_control(
-            happenings in happenings(), column in 0_usize..9, by in 1_i64..1_000
+            happenings in happenings(), column in 0_usize..10, by in 1_i64..1_000
         ) {
             let mut changed = report(&day(0, CUT_MILLIS), &transfers(&happenings), None);
+            let (column_name, _) = changed.operator.trial.amounts().nth(column).unwrap();
             let flows = &mut changed.partners[0].control;
             let figures = [
                 &mut flows.opening_minor,
@@ -977,11 +1133,12 @@ mod tests {
                 &mut flows.adjustment_minor,
                 &mut flows.budget_minor,
                 &mut flows.settlement_minor,
+                flows.payout_minor.as_mut().unwrap(),
                 &mut flows.closing_minor,
             ];
             *figures.into_iter().nth(column).unwrap() += by;
             let broken = |name: &str| changed.check().unwrap().iter().any(|control| control.name == name && !control.holds);
-            let of_column = format!("{}.agents_and_others", COLUMNS[column]);
+            let of_column = format!("{column_name}.agents_and_others");
             prop_assert!(broken(&of_column));
             prop_assert!(broken("closing.accounts_that_do_not_add_up"));
         }
@@ -998,7 +1155,7 @@ mod tests {
             amount: Money::new(5, currency),
             subject: Subject::default(),
         };
-        let begun = || Books::begin(&day(0, CUT_MILLIS), Currency::Inr, vec![], [(agent(0), region(0))], None);
+        let begun = || Books::begin(&day(0, CUT_MILLIS), Currency::Inr, vec![], [(agent(0), region(0))], [], None);
         assert!(begun().entry(&entry(5, Currency::Inr)).is_err(), "an entry of no account");
         let mut books = begun();
         books.account(&Account::Vault(operator())).unwrap();
@@ -1008,5 +1165,63 @@ mod tests {
         assert!(books.entry(&entry(5, Currency::Npr)).is_err());
         assert!(books.entry(&entry(5, Currency::Inr)).is_ok());
         assert!(begun().finish().is_err(), "an account that was not read");
+    }
+
+    /// The day as it was reported before reports had every account.
+    fn of_the_first_shape(day: DayClose) -> DayClose {
+        DayClose { status: DayCloseStatus::Reported, ..day }
+    }
+
+    #[test]
+    fn a_report_of_the_first_shape_is_made_again_to_the_bytes_it_had() {
+        let transfers = transfers(&vec![
+            (0, TransferKind::FloatIssue, 500_000, 10, false),
+            (0, TransferKind::Collection, 150_000, 20, false),
+            (1, TransferKind::Collection, 70_000, 30, true),
+            (0, TransferKind::Disbursement, 40_000, 40, false),
+            (0, TransferKind::Deposit, 10_000, 50, true),
+            (2, TransferKind::Settlement, 60_000, 60, false),
+        ]);
+        let first = report(&of_the_first_shape(day(0, CUT_MILLIS)), &transfers, None);
+        let second = of_the_first_shape(day(CUT_MILLIS, CUT_MILLIS + 5));
+        let second = report(&second, &transfers, Some(&first));
+        let digests = [first, second].map(|made| {
+            let (json, rows) = (made.to_json().unwrap(), made.to_csv().unwrap());
+            let read: Report = serde_json::from_slice(&json).unwrap();
+            assert_eq!(read.to_json().unwrap(), json);
+            [Sha256Hex::of(&json), Sha256Hex::of(&rows)].map(|digest| digest.as_str().to_owned())
+        });
+        // JSON and rows of both days, as they were made when reports had this shape alone.
+        let kept = [
+            [
+                "5691bffe823139db1f55e82fad6f7372c3b4e0d54af9295d6aee8fe24368ff22",
+                "3990fdac9577a2d304102122a5d46cea18b73e4d16debc937f096d7b7bef11f9",
+            ],
+            [
+                "1ff4da0273edd9f57b289247384e22f8e2f7d3fce631907359bada42a6f6e93b",
+                "b1178455941d3336742d4ede782b0559eda2bb0fddd5bf0498c280acfc7ce0d3",
+            ],
+        ];
+        assert_eq!(digests, kept);
+    }
+
+    #[test]
+    fn the_day_behind_a_report_of_the_first_shape_carries_what_that_left_out() {
+        let transfers = transfers(&vec![
+            (0, TransferKind::FloatIssue, 500_000, 10, false),
+            (0, TransferKind::Deposit, 9_999, 20, false),
+            (2, TransferKind::Adjustment, 300, 30, false),
+            (1, TransferKind::Budget, 800, 40, false),
+            (0, TransferKind::Payout, 5_000, 2_000, false),
+        ]);
+        let first = report(&of_the_first_shape(day(0, 1_000)), &transfers, None);
+        assert!(!first.holds(), "it lacks the bank, the budget and the expense");
+        let second = report(&day(1_000, CUT_MILLIS), &transfers, Some(&first));
+        assert!(second.holds(), "{:?}", second.must_hold());
+        assert_eq!((second.inputs.entries, second.inputs.carried), (2, 3));
+        let bank = second.operator.bank.unwrap();
+        assert_eq!((bank.opening_minor, bank.payout_minor, bank.closing_minor), (9_999, Some(-5_000), 4_999));
+        let third = report(&day(CUT_MILLIS, CUT_MILLIS + 5), &transfers, Some(&second));
+        assert_eq!((third.holds(), third.inputs.carried), (true, 0));
     }
 }

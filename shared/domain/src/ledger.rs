@@ -215,6 +215,8 @@ pub enum TransferKind {
     Deposit,
     /// Money was set aside for a purpose, or spent from there.
     Budget,
+    /// What settled days owed to a partner left the operator's bank.
+    Payout,
 }
 
 impl TransferKind {
@@ -230,6 +232,7 @@ impl TransferKind {
             Self::Adjustment => "adjustment",
             Self::Deposit => "deposit",
             Self::Budget => "budget",
+            Self::Payout => "payout",
         }
     }
 }

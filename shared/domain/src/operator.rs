@@ -18,6 +18,10 @@ use crate::{
     turn_around::{Rail, TurnArounds},
 };
 
+/// The most partners of an operator: a day is closed in one transaction, DynamoDB's takes a hundred items, and commit,
+/// calendar and closed day are three of them beside a settlement a partner.
+pub const MOST_PARTNERS: usize = 97;
+
 /// A delivery company that runs on Milepost: the tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {

@@ -11,9 +11,11 @@ use utoipa::ToSchema;
 
 use crate::{
     Caller, Currency, Day, Failed, Flaw, Money, OperatorName, PartnerName, PayoutId, Refusal, SettlementId, Timestamp,
+    TransferId,
     access::{Belongings, Owned},
     calendar::BusinessDays,
     disbursement::is_utr,
+    ledger::{Account, Subject, Transfer, TransferKind},
     settlement::{Settlement, SettlementStatus},
     turn_around::{CountedIn, Rail, TurnArounds},
 };
@@ -137,13 +139,16 @@ pub struct Payout {
     pub status: PayoutStatus,
     /// When it was instructed.
     pub instructed_at: Timestamp,
-    /// By when it must have arrived; none for a rail without a rule.
+    /// By when it must have arrived; none where no rule is for its rail and its currency.
     pub deadline: Option<Deadline>,
     /// The bank's reference (UTR), once it is known.
     pub bank_reference: Option<String>,
     /// The day the bank booked it for, once it is paid.
     #[schema(value_type = Option<String>, format = Date)]
     pub value_date: Option<Day>,
+    /// The transfer that booked it, once it is paid.
+    #[serde(default)]
+    pub transfer_id: Option<TransferId>,
     /// What is owed for its delay, once it is known what became of it.
     pub compensation: Option<Money>,
     /// Everything that was learned of it, oldest first.
@@ -266,9 +271,9 @@ pub struct Overdue {
 }
 
 impl Clock {
-    fn deadline(&self, rail: Rail, sent_at: Timestamp) -> Option<Deadline> {
+    fn deadline(&self, rail: Rail, currency: Currency, sent_at: Timestamp) -> Option<Deadline> {
         let transaction_day = self.days.today(sent_at);
-        let rule = self.rules.on(rail, transaction_day)?;
+        let rule = self.rules.on(rail, currency, transaction_day)?;
         let (days, counted_in, source) = (rule.days, rule.counted_in, rule.source.clone());
         let due = rule.due(transaction_day, &self.days)?;
         Some(Deadline { transaction_day, days, counted_in, due, source })
@@ -314,9 +319,10 @@ impl Settlement {
             rail,
             status,
             instructed_at: at,
-            deadline: clock.deadline(rail, at),
+            deadline: clock.deadline(rail, amount.currency, at),
             bank_reference: None,
             value_date: None,
+            transfer_id: None,
             compensation: None,
             history: vec![Learned { status, at, by: by.to_owned(), bank_reference: None, reason: None }],
             escalations: vec![],
@@ -348,7 +354,7 @@ impl Settlement {
 
 impl PayoutNews {
     /// What is missing, or stands where it says nothing.
-    fn flaws(&self, payout: &Payout, today: Day) -> Vec<Flaw> {
+    fn flaws(&self, payout: &Payout, days: &BusinessDays, at: Timestamp) -> Vec<Flaw> {
         let mut flaws = Vec::new();
         let is_paid = self.status == PayoutStatus::Paid;
         let has_reason = matches!(self.status, PayoutStatus::Failed | PayoutStatus::Unknown);
@@ -369,9 +375,10 @@ impl PayoutNews {
             let detail = format!("the bank's reference of this payout is known: {known}");
             flaws.push(Flaw::new("/bank_reference", "invalid_value", detail));
         }
-        let first = payout.deadline.as_ref().map(|deadline| deadline.transaction_day);
-        if let Some(day) = self.value_date.filter(|day| *day > today || first.is_some_and(|first| *day < first)) {
-            let detail = format!("{day} is later than today, {today}, or earlier than the payout");
+        // A rail may have had it long before anybody recorded that, but not before it was instructed.
+        let (first, today) = (days.today(payout.instructed_at), days.today(at));
+        if let Some(day) = self.value_date.filter(|day| *day < first || *day > today) {
+            let detail = format!("{day} is later than today, {today}, or earlier than the payout, {first}");
             flaws.push(Flaw::new("/value_date", "invalid_value", detail));
         }
         flaws
@@ -391,7 +398,7 @@ impl Payout {
                 legal_moves: legal.iter().map(|next| next.as_str().to_owned()).collect(),
             }));
         }
-        let flaws = news.flaws(self, clock.days.today(at));
+        let flaws = news.flaws(self, &clock.days, at);
         if !flaws.is_empty() {
             return Err(Failed::Invalid(flaws));
         }
@@ -402,13 +409,14 @@ impl Payout {
             status: news.status,
             // Money that a rail has got is under way from that day, and not from when it was asked for.
             deadline: match news.status {
-                PayoutStatus::Sent => clock.deadline(self.rail, at),
+                PayoutStatus::Sent => clock.deadline(self.rail, self.amount.currency, at),
                 PayoutStatus::Instructed | PayoutStatus::Unknown | PayoutStatus::Paid | PayoutStatus::Failed => {
                     self.deadline.clone()
                 }
             },
             bank_reference: news.bank_reference.clone().or_else(|| self.bank_reference.clone()),
             value_date: news.value_date,
+            transfer_id: (news.status == PayoutStatus::Paid).then(|| self.booked_as()),
             history,
             version: self.version.saturating_add(1),
             ..self.clone()
@@ -420,8 +428,26 @@ impl Payout {
         Ok(Self { compensation: Some(compensation), ..after })
     }
 
+    /// The id of the transfer that books it. It follows from the payout, so the books have it once, whoever records it.
+    fn booked_as(&self) -> TransferId {
+        TransferId::mint(self.instructed_at, &[self.payout_id.as_str().as_bytes(), b"paid"])
+    }
+
+    /// The transfer that books it: out of the operator's bank, against what settled days owe the partner. None until it is
+    /// paid.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when its amount cannot be booked.
+    pub fn booking(&self, operator: &OperatorName) -> Result<Option<Transfer>, Failed> {
+        let Some(transfer_id) = self.transfer_id.clone() else { return Ok(None) };
+        let (bank, owed) = (Account::Bank(operator.clone()), Account::PartnerSettlement(self.partner_id.clone()));
+        let subject = Subject { reference: Some(self.payout_id.to_string()), ..Subject::default() };
+        let booked = Transfer::between(transfer_id, TransferKind::Payout, bank, owed, self.amount, subject);
+        booked.map(Some).map_err(Failed::fault)
+    }
+
     /// How late it is by a moment, or was when it ended. Each calendar day beyond the deadline costs what the rule of that
-    /// very day says.
+    /// very day says for its money; what no rule speaks of is never late and costs nothing.
     ///
     /// # Errors
     /// [`Failed::Fault`] when the sum is beyond counting.
@@ -435,7 +461,7 @@ impl Payout {
         while day < until {
             day = day.tomorrow().map_err(Failed::fault)?;
             late.days_late = late.days_late.saturating_add(1);
-            if let Some(rule) = clock.rules.on(self.rail, day) {
+            if let Some(rule) = clock.rules.on(self.rail, self.amount.currency, day) {
                 late.compensation = late.compensation.plus(rule.compensation_per_day).map_err(Failed::fault)?;
             }
         }
@@ -473,7 +499,7 @@ pub struct Exposed {
     pub status: PayoutStatus,
     /// Calendar days since it was instructed, in the operator's zone.
     pub age_days: u32,
-    /// The last day that is in time; none for a rail without a rule.
+    /// The last day that is in time; none where no rule is for its rail and its currency.
     #[schema(value_type = Option<String>, format = Date)]
     pub due: Option<Day>,
     /// Calendar days behind that.
@@ -701,6 +727,8 @@ mod tests {
                         prop_assert!(payout.status.is_open());
                         prop_assert_eq!(after.history.len(), payout.history.len() + 1);
                         prop_assert_eq!(after.compensation.is_some(), !after.status.is_open());
+                        let booked = after.booking(&pennco()).unwrap();
+                        prop_assert_eq!(booked.is_some(), after.status == PayoutStatus::Paid);
                         payout = after;
                     }
                     Err(Failed::Refused(Refusal::IllegalTransition { legal_moves, .. })) => {
@@ -710,6 +738,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_paid_leaves_the_bank_and_is_owed_no_more() {
+        let payout = instructed("2026-11-20T15:01:00Z");
+        let now = at("2026-11-20T16:00:00Z");
+        let paid = payout.learn(&paid_on(date(2026, 11, 20)), &clock(), now, "desk").unwrap();
+        let booked = paid.booking(&pennco()).unwrap().unwrap();
+        let sides: Vec<_> =
+            booked.postings().iter().map(|side| (side.account.to_string(), side.amount.amount_minor)).collect();
+        assert_eq!(sides, [("partner_settlement.bfil".to_owned(), 500_000), ("bank.pennco".to_owned(), -500_000)]);
+        assert_eq!(booked.subject().reference.as_deref(), Some(payout.payout_id.as_str()));
+        let later = payout.learn(&paid_on(date(2026, 11, 21)), &clock(), at("2026-11-22T06:00:00Z"), "job").unwrap();
+        assert_eq!(later.booking(&pennco()).unwrap().as_ref(), Some(&booked), "whoever records it, and when");
+        let unknown = payout.learn(&news(PayoutStatus::Unknown), &clock(), now, "desk").unwrap();
+        assert_eq!(unknown.booking(&pennco()).unwrap(), None);
     }
 
     #[test]
@@ -794,12 +838,51 @@ mod tests {
     }
 
     #[test]
+    fn what_was_recorded_late_is_paid_on_the_day_the_bank_booked_it_for() {
+        let payout = instructed("2026-11-20T06:00:00Z");
+        let recorded = at("2026-11-23T06:00:00Z");
+        let sent = payout.learn(&news(PayoutStatus::Sent), &clock(), recorded, "desk").unwrap();
+        for day in [date(2026, 11, 20), date(2026, 11, 22), date(2026, 11, 23)] {
+            let paid = sent.learn(&paid_on(day), &clock(), recorded, "desk").unwrap();
+            assert_eq!((paid.value_date, paid.compensation), (Some(day), Some(inr(0))));
+        }
+        let later = at("2026-11-26T06:00:00Z");
+        let paid = sent.learn(&paid_on(date(2026, 11, 26)), &clock(), later, "desk").unwrap();
+        assert_eq!(paid.compensation, Some(inr(20_000)), "two days behind the 24th");
+        let early = sent.learn(&paid_on(date(2026, 11, 19)), &clock(), recorded, "desk");
+        assert!(matches!(early, Err(Failed::Invalid(_))), "nothing is paid before it is instructed: {early:?}");
+    }
+
+    #[test]
     fn a_rail_without_a_rule_has_no_deadline_and_never_escalates() {
         let now = at("2026-11-20T06:00:00Z");
         let payout = settled(1).pay_out(None, &pennco(), Rail::Neft, &clock(), now, "job").unwrap().1;
         assert_eq!(payout.deadline, None);
         assert_eq!(late(&payout, "2036-11-20T06:00:00Z"), (0, 0));
         assert_eq!(payout.escalate(&clock(), at("2036-11-20T06:00:00Z")).unwrap(), None);
+        let early = payout.learn(&paid_on(date(2026, 11, 19)), &clock(), now, "desk");
+        assert!(matches!(early, Err(Failed::Invalid(_))), "{early:?}");
+    }
+
+    #[test]
+    fn rules_of_rupees_say_nothing_of_other_money() {
+        let (now, later) = (at("2026-11-20T06:00:00Z"), at("2026-11-30T06:00:00Z"));
+        let npr = |amount_minor| Money::new(amount_minor, Currency::Npr);
+        let totals = settled(1).totals.map(|totals| Totals { net: npr(500_000), ..totals });
+        let settlement = Settlement { totals, ..settled(1) };
+        let payout = settlement.pay_out(None, &pennco(), Rail::Imps, &clock(), now, "job").unwrap().1;
+        let sent = payout.learn(&news(PayoutStatus::Sent), &clock(), later, "desk").unwrap();
+        for payout in [&payout, &sent] {
+            assert_eq!((payout.amount, &payout.deadline), (npr(500_000), &None));
+            assert_eq!(payout.escalate(&clock(), later).unwrap(), None);
+        }
+        let report = Exposure::of(&[payout.clone()], Currency::Npr, &clock(), later).unwrap();
+        assert_eq!((report.total.overdue_count, report.total.compensation), (0, npr(0)));
+        let paid = payout.learn(&paid_on(date(2026, 11, 30)), &clock(), later, "desk").unwrap();
+        assert_eq!(paid.compensation, Some(npr(0)));
+        // One that was given a deadline of rupees all the same can still be told the end of.
+        let kept = Payout { deadline: instructed("2026-11-20T06:00:00Z").deadline, ..payout };
+        assert_eq!(kept.overdue(&clock(), later).unwrap(), Overdue { days_late: 9, compensation: npr(0) });
     }
 
     #[test]

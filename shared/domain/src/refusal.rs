@@ -49,6 +49,12 @@ pub enum Refusal {
         /// The operator's day now.
         today: String,
     },
+    /// The first day to be closed lies too far back: all days behind it would be closed as well.
+    #[error("the first business day to be closed is {earliest} or later")]
+    BusinessDayTooEarly {
+        /// The earliest that may be.
+        earliest: String,
+    },
     /// Nothing closes on a day off.
     #[error("{day} is no business day: {name}; what happens on it belongs to {next_business_day}")]
     NotABusinessDay {
@@ -303,6 +309,7 @@ impl Refusal {
             Self::BankLineAlreadyMatched { .. } => "bank_line_already_matched",
             Self::BusinessDayClosed { .. } => "business_day_closed",
             Self::BusinessDayOpen { .. } => "business_day_open",
+            Self::BusinessDayTooEarly { .. } => "business_day_too_early",
             Self::NotABusinessDay { .. } => "not_a_business_day",
             Self::NothingOwed => "nothing_owed",
             Self::PayoutOutstanding { .. } => "payout_outstanding",
@@ -349,6 +356,7 @@ impl Refusal {
             | Self::BankLineAlreadyMatched { .. }
             | Self::BusinessDayClosed { .. }
             | Self::BusinessDayOpen { .. }
+            | Self::BusinessDayTooEarly { .. }
             | Self::NotABusinessDay { .. }
             | Self::NothingOwed
             | Self::PayoutOutstanding { .. }

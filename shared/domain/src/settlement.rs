@@ -15,6 +15,10 @@ use crate::{
 /// Days that one tick closes at most when ticks were missed: a month.
 const MOST_DAYS_PER_TICK: usize = 31;
 
+/// How many days before the latest that has ended the first one to be closed lies at most: every day behind it is closed as
+/// well, and a tick can close them all.
+const MOST_DAYS_BACK: i64 = 31;
+
 /// Which business days of an operator are closed; each day's entries are those from one cut to the next,
 /// so that every entry belongs to one day and to no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,11 +73,18 @@ impl Calendar {
         }
     }
 
+    /// The earliest day that may be the first to be closed; none once one is.
+    fn earliest(&self, now: Timestamp, days: &BusinessDays) -> Option<Day> {
+        let latest = days.ended(None, now, 1).first().copied().filter(|_| self.last_closed.is_none())?;
+        Some(latest.saturating_sub(jiff::Span::new().days(MOST_DAYS_BACK)))
+    }
+
     /// Closes a business day: at its cut-off, or now if that is earlier.
     ///
     /// # Errors
     /// [`Refusal::NotABusinessDay`] for a day off, [`Refusal::BusinessDayOpen`] for a day that has not come,
-    /// [`Refusal::BusinessDayClosed`] for one that is closed.
+    /// [`Refusal::BusinessDayClosed`] for one that is closed, [`Refusal::BusinessDayTooEarly`] for a first one that lies
+    /// further back than a month.
     pub fn close(&self, day: Day, now: Timestamp, days: &BusinessDays) -> Result<Slot, Refusal> {
         days.must_be_business_day(day)?;
         let today = days.today(now);
@@ -82,6 +93,9 @@ impl Calendar {
         }
         if let Some(last_closed) = self.last_closed.filter(|last_closed| day <= *last_closed) {
             return Err(Refusal::BusinessDayClosed { last_closed: last_closed.to_string() });
+        }
+        if let Some(earliest) = self.earliest(now, days).filter(|earliest| day < *earliest) {
+            return Err(Refusal::BusinessDayTooEarly { earliest: earliest.to_string() });
         }
         let cut_at = days.cut(day).map_or(now, |scheduled| scheduled.min(now)).max(self.last_cut_at);
         let after = Self {
@@ -276,6 +290,7 @@ impl Column {
             | TransferKind::Settlement
             | TransferKind::Deposit
             | TransferKind::Budget
+            | TransferKind::Payout
             | TransferKind::Reversal => None,
         }
     }
@@ -480,6 +495,22 @@ mod tests {
         assert_eq!(again, Err(Refusal::BusinessDayClosed { last_closed: "2026-11-21".into() }));
         let tomorrow = slot.after.close(date(2026, 11, 22), noon, &kolkata());
         assert_eq!(tomorrow, Err(Refusal::BusinessDayOpen { today: "2026-11-21".into() }));
+    }
+
+    #[test]
+    fn the_first_day_that_is_closed_lies_a_month_back_at_most() {
+        let now = at("2026-11-21T06:30:00Z");
+        for day in [date(2006, 11, 21), date(2026, 10, 19)] {
+            let refused = calendar().close(day, now, &kolkata());
+            assert_eq!(refused, Err(Refusal::BusinessDayTooEarly { earliest: "2026-10-20".into() }));
+        }
+        let first = calendar().close(date(2026, 10, 20), now, &kolkata()).unwrap();
+        assert_eq!(first.after.due(now, &kolkata()).last(), Some(&date(2026, 11, 20)), "one tick closes the rest");
+        let later = at("2027-06-01T06:30:00Z");
+        assert!(
+            first.after.close(date(2026, 10, 21), later, &kolkata()).is_ok(),
+            "days that follow are as old as they are"
+        );
     }
 
     #[test]

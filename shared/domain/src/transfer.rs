@@ -355,7 +355,7 @@ impl ShownTransfer {
         let kind = self.posted.kind;
         match kind {
             TransferKind::Reversal => Err(Refusal::ReversalOfReversal.into()),
-            TransferKind::Settlement | TransferKind::Disbursement => {
+            TransferKind::Settlement | TransferKind::Payout | TransferKind::Disbursement => {
                 Err(Refusal::NotReversible { kind: kind.as_str().to_owned() }.into())
             }
             TransferKind::FloatIssue

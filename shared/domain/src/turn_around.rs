@@ -2,11 +2,13 @@
 //!
 //! The figures are data with dates and sources, in `shared/domain/data/turn-around.json`: a regulator changes them without
 //! asking us. No rule in the code knows a number of days or rupees.
+//!
+//! A rule is for one currency: what the Reserve Bank of India says of rupees says nothing of another country's payments.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Day, Failed, Money, calendar::BusinessDays};
+use crate::{Currency, Day, Failed, Money, calendar::BusinessDays};
 
 /// The rules that this release knows.
 const SHIPPED: &str = include_str!("../data/turn-around.json");
@@ -48,7 +50,7 @@ pub struct TurnAround {
     pub days: u16,
     /// What these days are.
     pub counted_in: CountedIn,
-    /// What is owed for each calendar day beyond.
+    /// What is owed for each calendar day beyond. Its currency is the money that the rule is for.
     pub compensation_per_day: Money,
     /// The first day that it was in force.
     pub valid_from: Day,
@@ -77,8 +79,8 @@ struct WrittenRules {
 /// Why rules cannot be kept together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotRules {
-    /// Two are in force for one rail on one day.
-    #[error("two rules are in force for one rail on {0}")]
+    /// Two are in force for one rail and currency on one day.
+    #[error("two rules are in force for one rail and currency on {0}")]
     Overlap(Day),
     /// It ends before it begins.
     #[error("a rule ends before it begins, on {0}")]
@@ -99,7 +101,8 @@ impl TryFrom<WrittenRules> for TurnArounds {
             if let Some(end) = rule.valid_to.filter(|end| *end < rule.valid_from) {
                 return Err(NotRules::Backwards(end));
             }
-            let others = rules.iter().skip(index.saturating_add(1)).filter(|other| other.rail == rule.rail);
+            let is_for = |other: &&TurnAround| other.rail == rule.rail && other.currency() == rule.currency();
+            let others = rules.iter().skip(index.saturating_add(1)).filter(is_for);
             for other in others {
                 let later = rule.valid_from.max(other.valid_from);
                 if rule.is_valid_on(later) && other.is_valid_on(later) {
@@ -112,6 +115,12 @@ impl TryFrom<WrittenRules> for TurnArounds {
 }
 
 impl TurnAround {
+    /// The money that it is for.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.compensation_per_day.currency
+    }
+
     /// Whether it was in force on a day.
     #[must_use]
     pub fn is_valid_on(&self, day: Day) -> bool {
@@ -137,10 +146,10 @@ impl TurnArounds {
         serde_json::from_str(SHIPPED).map_err(Failed::fault)
     }
 
-    /// The rule of a rail on a day.
+    /// The rule of a rail for a currency on a day; none where nobody has said anything of that money.
     #[must_use]
-    pub fn on(&self, rail: Rail, day: Day) -> Option<&TurnAround> {
-        self.rules.iter().find(|rule| rule.rail == rail && rule.is_valid_on(day))
+    pub fn on(&self, rail: Rail, currency: Currency, day: Day) -> Option<&TurnAround> {
+        self.rules.iter().find(|rule| rule.rail == rail && rule.currency() == currency && rule.is_valid_on(day))
     }
 
     /// The highest step of escalation that so many days late have reached.
@@ -175,12 +184,13 @@ pub(crate) mod tests {
     fn the_shipped_rules_can_be_kept_together_and_each_names_its_source() {
         let rules = TurnArounds::shipped().unwrap();
         for (rail, days) in [(Rail::Imps, 1), (Rail::Upi, 1), (Rail::UpiMerchant, 5)] {
-            let rule = rules.on(rail, date(2026, 11, 21)).unwrap();
+            let rule = rules.on(rail, Currency::Inr, date(2026, 11, 21)).unwrap();
             assert_eq!((rule.days, rule.compensation_per_day.amount_minor), (days, 10_000));
             assert!(rule.source.contains("RBI/2019-20/67"));
-            assert_eq!(rules.on(rail, date(2019, 10, 14)), None, "the day before it came into force");
+            assert_eq!(rules.on(rail, Currency::Inr, date(2019, 10, 14)), None, "the day before it came into force");
+            assert_eq!(rules.on(rail, Currency::Npr, date(2026, 11, 21)), None, "they are rules of rupees");
         }
-        assert_eq!(rules.on(Rail::Neft, date(2026, 11, 21)), None, "no figure was found for it");
+        assert_eq!(rules.on(Rail::Neft, Currency::Inr, date(2026, 11, 21)), None, "no figure was found for it");
     }
 
     #[test]
@@ -199,6 +209,9 @@ pub(crate) mod tests {
         assert!(read(&[1, 3], vec![first(), rule("2026-07-01", None)]).is_ok());
         let overlap = read(&[1], vec![rule("2026-06-30", None), first()]).unwrap_err();
         assert!(overlap.contains("2026-06-30"), "{overlap}");
+        let mut abroad = first();
+        abroad["compensation_per_day"]["currency"] = "NPR".into();
+        assert!(read(&[1], vec![first(), abroad]).is_ok(), "each for its own money");
         assert!(read(&[1], vec![rule("2026-07-01", Some("2026-06-30"))]).unwrap_err().contains("ends before"));
         for steps in [&[0, 1][..], &[3, 3], &[3, 1]] {
             assert!(read(steps, vec![]).unwrap_err().contains("must rise"), "{steps:?}");
@@ -213,9 +226,9 @@ pub(crate) mod tests {
         .unwrap();
         let business = BusinessDays::new(calendar, jiff::tz::TimeZone::UTC);
         let rules = changing();
-        let by_calendar = rules.on(Rail::Imps, date(2026, 11, 20)).unwrap();
+        let by_calendar = rules.on(Rail::Imps, Currency::Inr, date(2026, 11, 20)).unwrap();
         assert_eq!(by_calendar.due(date(2026, 11, 20), &business), Some(date(2026, 11, 21)), "a Saturday counts");
-        let by_business = rules.on(Rail::Imps, date(2026, 12, 24)).unwrap();
+        let by_business = rules.on(Rail::Imps, Currency::Inr, date(2026, 12, 24)).unwrap();
         // Thursday the 24th: Christmas, Saturday and Sunday are skipped.
         assert_eq!(by_business.due(date(2026, 12, 24), &business), Some(date(2026, 12, 29)));
     }

@@ -50,6 +50,12 @@ pub(crate) fn message(function: &str, message_id: &str, done: &Result<(), Failed
     }
 }
 
+/// Notes what went wrong with one operator of a tick that goes on with the others.
+pub(crate) fn operator(function: &str, operator: &str, failed: &Failed) {
+    let cause = chain(failed);
+    tracing::error!(function, operator, cause, "failed");
+}
+
 /// A failure and all that lies under it, outermost first.
 pub(crate) fn chain(failed: &Failed) -> String {
     let mut said = failed.to_string();

@@ -2,10 +2,13 @@
 //! itself what is due by then.
 
 use aws_lambda_events::sqs::SqsEvent;
-use domain::{Failed, Timestamp};
+use domain::{Failed, OperatorName, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
-use crate::queue::{sent_at, work_off};
+use crate::{
+    log,
+    queue::{sent_at, work_off},
+};
 
 /// A message that says only that it is time.
 #[derive(Debug, Clone)]
@@ -36,4 +39,24 @@ where
         Ok::<_, Error>(work_off(function, event.payload, run).await)
     }))
     .await
+}
+
+/// Works for one operator after the other. What goes wrong with one is logged under its name and keeps no other waiting;
+/// the tick fails in the end all the same, so that it comes again and its alarm rings.
+///
+/// # Errors
+/// The last of what went wrong.
+pub async fn each(
+    function: &str,
+    operators: Vec<OperatorName>,
+    mut work: impl AsyncFnMut(&OperatorName) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    let mut worked = Ok(());
+    for operator in operators {
+        if let Err(failed) = work(&operator).await {
+            log::operator(function, operator.as_str(), &failed);
+            worked = Err(failed);
+        }
+    }
+    worked
 }

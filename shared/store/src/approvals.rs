@@ -244,7 +244,7 @@ impl Approvals {
                 let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
                 match self.expire(&command, &before, after, &waiting).await {
                     Ok(_) => moved = moved.saturating_add(1),
-                    Err(Failed::Moved) => {}
+                    Err(Failed::Moved | Failed::InProgress) => {}
                     Err(failed) => return Err(failed),
                 }
             }

@@ -12,6 +12,7 @@ use domain::{
 use serde::Deserialize;
 
 use crate::{
+    accounts,
     answer::Page,
     commit::Accepted,
     cursor::{CursorKey, PageRequest},
@@ -155,10 +156,11 @@ impl DayCloseWriter {
         let operator: Operator = self.table.get(&keys::operator(&day.operator)).await?;
         let agents = self.agents(&operator).await?;
         let before = self.before(day).await?;
-        let mut books = Books::begin(day, operator.currency, settlements, agents, before);
-        let (from, to) = books.range();
+        let purposes = accounts::named(&self.table, &day.operator).await?;
+        let mut books = Books::begin(day, operator.currency, settlements, agents, purposes, before);
         for account in books.accounts() {
             books.account(&account)?;
+            let (from, to) = books.range(&account);
             let ledger = Query::of(&self.table.names.ledger, keys::ledger(&day.operator, &account));
             let mut pages = self.table.pages(Query { range: between_times(from, to), ..ledger });
             while let Some(entries) = pages.next().await? {

@@ -157,7 +157,8 @@ impl Payouts {
         Ok(Page { items: self.table.whole(&rows).await?, next_cursor: self.cursors.seal(&scope, last)? })
     }
 
-    /// Keeps what was learned of a payout. A bank's reference that settled something else is refused.
+    /// Keeps what was learned of a payout, and books one that is paid with the same commit. A bank's reference that settled
+    /// something else is refused.
     ///
     /// # Errors
     /// As a commit.
@@ -182,6 +183,9 @@ impl Payouts {
                 let line =
                     Item::at(&keys::bank_line(&command.operator, line)).with("holder", payout.payout_id.as_str());
                 writes.push(self.table.create(line, taken)?);
+            }
+            if let Some(transfer) = payout.booking(&command.operator)? {
+                writes.extend(self.table.book(command, &transfer, command.at)?);
             }
             Ok(Accepted {
                 status: 200,

@@ -200,7 +200,7 @@ impl Reservations {
                 let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
                 match self.release(&command, &before, Ok(after)).await {
                     Ok(_) => let_go = let_go.saturating_add(1),
-                    Err(Failed::Moved) => {}
+                    Err(Failed::Moved | Failed::InProgress) => {}
                     Err(failed) => return Err(failed),
                 }
             }

@@ -131,7 +131,7 @@ impl Settlements {
     }
 
     /// Closes every day of an operator that is due by now, oldest first. A day that somebody else closes meanwhile is
-    /// closed: that is what was wanted.
+    /// closed: that is what was wanted; if not, the next tick closes it.
     ///
     /// # Errors
     /// [`Failed::Later`] when the table does not answer.
@@ -150,7 +150,7 @@ impl Settlements {
             let after = decided.as_ref().map(|slot| slot.after.clone()).ok();
             match self.close(&command, &operator, &calendar, decided).await {
                 Ok(_) => {}
-                Err(Failed::Moved) => return Ok(()),
+                Err(Failed::Moved | Failed::InProgress) => return Ok(()),
                 Err(failed) => return Err(failed),
             }
             let Some(after) = after else { return Ok(()) };

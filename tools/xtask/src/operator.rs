@@ -3,15 +3,18 @@
 //! The API has no route for it: whoever may do this is above every operator. So it writes what the API would, with the
 //! rights of whoever runs it.
 
+use std::{collections::BTreeSet, str::FromStr};
+
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::Credentials;
 use clap::Args;
 use domain::{
-    Failed, OperatorName, Timestamp, UserId,
+    Failed, OperatorName, PartnerName, Timestamp, UserId,
     access::Role,
     approval::ApprovalRule,
     calendar::BusinessCalendar,
-    operator::Operator,
+    failed::Cause,
+    operator::{MOST_PARTNERS, Operator},
     user::{KeptUser, User, UserStatus},
 };
 use store::{Directory, Table, TableNames};
@@ -97,8 +100,8 @@ impl NewOperator {
             operator: self.name.parse().map_err(Failed::fault)?,
             zone: zone.iana_name().unwrap_or("UTC").to_owned(),
             currency: serde_json::from_value(self.currency.clone().into()).map_err(Failed::fault)?,
-            regions: self.regions.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
-            partners: self.partners.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
+            regions: each_once("--regions", &self.regions)?,
+            partners: self.partners()?,
             payout_rails: std::collections::BTreeMap::new(),
             cash_reservation: self.cash_reservation,
             business_calendar: match &self.calendar {
@@ -109,6 +112,15 @@ impl NewOperator {
             },
             approvals: self.approvals.clone(),
         })
+    }
+
+    fn partners(&self) -> Result<Vec<PartnerName>, Failed> {
+        let partners = each_once("--partners", &self.partners)?;
+        if partners.len() > MOST_PARTNERS {
+            let count = partners.len();
+            return Err(Failed::fault(format!("--partners has {count}, and a day closes for {MOST_PARTNERS} at most")));
+        }
+        Ok(partners)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a tool at a desk has a clock")]
@@ -133,6 +145,22 @@ impl NewOperator {
     }
 }
 
+/// Names that an option lists, each once: one that is there twice would be settled, read and counted twice.
+fn each_once<T>(option: &str, names: &[String]) -> Result<Vec<T>, Failed>
+where
+    T: FromStr<Err: Into<Cause>>,
+{
+    let mut seen = BTreeSet::new();
+    let mut read = Vec::with_capacity(names.len());
+    for name in names {
+        if !seen.insert(name) {
+            return Err(Failed::fault(format!("{option} names {name} twice: name it once")));
+        }
+        read.push(name.parse().map_err(Failed::fault)?);
+    }
+    Ok(read)
+}
+
 /// The directory of a stack on this machine.
 pub(crate) async fn local(stack: &Stack) -> Directory {
     let names = TableNames {
@@ -151,4 +179,42 @@ pub(crate) async fn config(stack: &Stack) -> aws_config::SdkConfig {
         .credentials_provider(Credentials::new("test", "test", None, None, "local"))
         .load()
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taking_on(partners: Vec<String>, regions: &[&str]) -> Result<Operator, String> {
+        let new = NewOperator {
+            name: "pennco".to_owned(),
+            regions: regions.iter().map(|region| (*region).to_owned()).collect(),
+            partners,
+            admin_email: "admin@pennco.example".to_owned(),
+            zone: "Asia/Kolkata".to_owned(),
+            currency: "INR".to_owned(),
+            calendar: None,
+            approvals: vec![],
+            port: stack::PORT,
+            tables: vec![],
+        };
+        new.operator().map_err(|failed| std::error::Error::source(&failed).map(ToString::to_string).unwrap_or_default())
+    }
+
+    fn lenders(count: usize) -> Vec<String> {
+        (0..count).map(|n| format!("lender-{n}")).collect()
+    }
+
+    #[test]
+    fn an_operator_works_for_as_many_partners_as_a_day_can_be_closed_for() {
+        assert_eq!(taking_on(lenders(97), &["pune"]).unwrap().partners.len(), 97);
+        assert!(taking_on(lenders(98), &["pune"]).unwrap_err().contains("98, and a day closes for 97 at most"));
+    }
+
+    #[test]
+    fn a_partner_or_a_region_that_is_named_twice_is_refused_by_its_name() {
+        let twice = ["bfil", "lnt-finance", "bfil"].map(str::to_owned).to_vec();
+        assert_eq!(taking_on(twice, &["pune"]).unwrap_err(), "--partners names bfil twice: name it once");
+        assert_eq!(taking_on(lenders(1), &["pune", "pune"]).unwrap_err(), "--regions names pune twice: name it once");
+    }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use domain::{Failed, Timestamp, access::APPROVAL_DECIDE};
 use edge::schedule::Tick;
-use testkit::{Person, World};
+use testkit::{Person, RECORDS, World};
 
 use crate::{
     approval_decide::{approval, decision, payout},
     door::call,
+    invariant_check::put_text,
     logins::happened,
     steps::{instruct, instruction, visit, waiting_for_approval},
 };
@@ -74,7 +75,7 @@ async fn of_a_decision_in_the_last_moment_and_the_job_one_settles_it() {
         let approval_id = asked.text("/approval_id");
         let yes = decision(&admin, approval_id, &reference, "approve").at(at.as_millis() - 1);
         let (ticked, yes) = tokio::join!(tick(&world, at), call(&world, &APPROVAL_DECIDE, &yes));
-        assert!(matches!(ticked, Ok(()) | Err(Failed::InProgress)), "{ticked:?}");
+        assert!(ticked.is_ok(), "{ticked:?}");
         let settled = approval(&world, approval_id).await;
         let status = payout(&world, asked.text("/disbursement_id")).await.text("/status").to_owned();
         match yes.status {
@@ -85,4 +86,17 @@ async fn of_a_decision_in_the_last_moment_and_the_job_one_settles_it() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn an_operator_with_an_approval_that_cannot_be_read_keeps_nobody_elses_waiting_and_fails_the_tick() {
+    let world = World::new().await;
+    let spoiled = waiting_for_approval(&world, &world.pennco.partners[0], "BF-D-1", 10_000_000).await;
+    let asked = waiting_for_approval(&world, &world.vishi.partners[0], "BF-D-1", 10_000_000).await;
+    let records = world.table.items(RECORDS);
+    let is_it = |item: &&serde_json::Value| item["approval_id"]["S"] == spoiled.as_str() && item["quorum"].is_object();
+    put_text(&world, RECORDS, records.iter().find(is_it).unwrap(), "status", "lost").await;
+    let ticked = tick(&world, world.now().plus_seconds(A_DAY)).await;
+    assert!(matches!(ticked, Err(Failed::Fault(_))), "{ticked:?}");
+    assert_eq!(happened(&world, "approval.expired"), [asked]);
 }

@@ -333,6 +333,11 @@ async fn payouts(rows: &mut Vec<(String, Calls)>) -> Vec<&'static str> {
     world.table.reset_calls();
     payout_watch::handle(&world.payouts(), tick).await.unwrap();
     rows.push(("`payout-watch`, two operators, one payout overdue".to_owned(), world.table.calls()));
+    let open = call(&world, &PAYOUT_LIST, &desk.asks(&PAYOUT_LIST)).await;
+    let id = open.items()[0]["payout_id"].as_str().unwrap();
+    let learned = crate::payout_update::paid("AXISN52026112100");
+    let learned = crate::payout_update::news(desk, id, "paid", 2, &learned);
+    rows.push(("`payout-update`, paid".to_owned(), measured(&world, &PAYOUT_UPDATE, &learned).await));
     seen
 }
 
@@ -470,7 +475,7 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     let failed =
         work_off("day-close.fifo", &messages[..1], async |m| day_close_build::handle(&reporting, m).await).await;
     assert!(failed.is_empty());
-    rows.push(("`day-close-build`, seven accounts".to_owned(), world.table.calls()));
+    rows.push(("`day-close-build`, nine accounts".to_owned(), world.table.calls()));
     let tick = edge::schedule::Tick { at: world.now().plus_seconds(86_400), ..tick };
     world.table.reset_calls();
     let later = tick.clone();

@@ -2,7 +2,7 @@
 
 use domain::{
     AgentId, Currency, Money, Timestamp,
-    access::{DAY_CLOSE_GET, SETTLEMENT_CREATE},
+    access::{DAY_CLOSE_GET, SETTLEMENT_CREATE, TRANSFER_CREATE},
     id::Sha256Hex,
 };
 use serde_json::{Value, json};
@@ -11,8 +11,11 @@ use testkit::{CASH_CAP_MINOR, FLOAT_MINOR, LEDGER, NOW_MILLIS, Office, Person, R
 use crate::{
     door::call,
     invariant_check::{corrupt, entries},
+    payout_update::{learn, paid},
+    reservation_settle::{settle, spending},
     steps::{
-        TODAY, build_settlements, collected, command, confirmed, handed_over, relay, report, report_days, work_off,
+        TODAY, build_settlements, collected, command, confirmed, handed_over, held, hold, move_money, relay, report,
+        report_days, transfer, work_off,
     },
 };
 
@@ -54,9 +57,21 @@ fn row<'a>(rows: &'a Value, name: &str, id: &str) -> &'a Value {
     rows.as_array().unwrap().iter().find(|row| row[name] == id).unwrap_or_else(|| panic!("no row of {id}"))
 }
 
-fn flows(row: &Value) -> [i64; 9] {
-    ["opening", "float_issue", "collection", "disbursement", "deposit", "adjustment", "budget", "settlement", "closing"]
-        .map(|column| row[format!("{column}_minor")].as_i64().unwrap())
+/// The amounts of a row, column by column.
+fn flows(row: &Value) -> [i64; 10] {
+    [
+        "opening",
+        "float_issue",
+        "collection",
+        "disbursement",
+        "deposit",
+        "adjustment",
+        "budget",
+        "settlement",
+        "payout",
+        "closing",
+    ]
+    .map(|column| row[format!("{column}_minor")].as_i64().unwrap())
 }
 
 fn broken(report: &Value) -> Vec<&str> {
@@ -75,24 +90,24 @@ async fn a_report_says_what_everybody_held_took_and_gave_and_all_of_it_agrees() 
     assert_eq!((report.text("/status"), &report.json["holds"]), ("reported", &json!(true)), "{report:?}");
 
     let agent = row(&report.json["agents"], "agent_id", pennco.agents[0].subject());
-    assert_eq!(flows(agent), [0, FLOAT_MINOR, 200_000, -70_000, 0, 0, 0, 0, FLOAT_MINOR + 130_000]);
+    assert_eq!(flows(agent), [0, FLOAT_MINOR, 200_000, -70_000, 0, 0, 0, 0, 0, FLOAT_MINOR + 130_000]);
     assert_eq!((&agent["collection_count"], &agent["disbursement_count"]), (&json!(2), &json!(1)));
     let region = row(&report.json["regions"], "region", "pune-south");
-    assert_eq!((flows(region), &region["agents"]), ([0, FLOAT_MINOR, 0, 0, 0, 0, 0, 0, FLOAT_MINOR], &json!(1)));
+    assert_eq!((flows(region), &region["agents"]), ([0, FLOAT_MINOR, 0, 0, 0, 0, 0, 0, 0, FLOAT_MINOR], &json!(1)));
     let partner = row(&report.json["partners"], "partner_id", "bfil");
-    assert_eq!(flows(&partner["control"]), [0, 0, -200_000, 70_000, 0, 0, 0, 0, -130_000]);
+    assert_eq!(flows(&partner["control"]), [0, 0, -200_000, 70_000, 0, 0, 0, 0, 0, -130_000]);
     assert_eq!(
         flows(&partner["payable"]),
-        [0; 9],
+        [0; 10],
         "the day is settled at its cut, which is the next day's first moment"
     );
     assert_eq!(partner["settlement"]["totals"]["net"]["amount_minor"], 130_000);
     let floats = -2 * FLOAT_MINOR;
-    assert_eq!(flows(&report.json["operator"]["vault"]), [0, floats, 0, 0, 0, 0, 0, 0, floats]);
-    assert_eq!(flows(&report.json["operator"]["trial"]), [0; 9]);
+    assert_eq!(flows(&report.json["operator"]["vault"]), [0, floats, 0, 0, 0, 0, 0, 0, 0, floats]);
+    assert_eq!(flows(&report.json["operator"]["trial"]), [0; 10]);
     // Two floats and three visits, two entries each.
     assert_eq!((&report.json["inputs"]["entries"], &report.json["inputs"]["carried"]), (&json!(10), &json!(0)));
-    assert_eq!(report.json["inputs"]["accounts"], json!(7));
+    assert_eq!(report.json["inputs"]["accounts"], json!(9));
 
     let settled = world.bucket.object(&format!("settlements/pennco/bfil/{TODAY}.csv")).unwrap();
     assert_eq!(partner["settlement"]["file_sha256"], Sha256Hex::of(&settled).as_str());
@@ -102,7 +117,7 @@ async fn a_report_says_what_everybody_held_took_and_gave_and_all_of_it_agrees() 
     }
     assert_eq!(report.json["sha256"], report.json["file"]["sha256"]);
     let rows = String::from_utf8(world.bucket.follow(report.text("/table/url")).unwrap()).unwrap();
-    assert_eq!(rows.lines().last(), Some("TOTAL,,,0,0,0,0,0,0,0,0,0,4,2,0,0,INR"), "{rows}");
+    assert_eq!(rows.lines().last(), Some("TOTAL,,,0,0,0,0,0,0,0,0,0,0,4,2,0,0,INR"), "{rows}");
 }
 
 #[tokio::test]
@@ -120,14 +135,70 @@ async fn a_day_begins_with_what_the_day_before_ended_with() {
     assert_eq!(second.json["inputs"]["previous"], previous);
     assert_eq!((&second.json["inputs"]["entries"], &second.json["inputs"]["carried"]), (&json!(2), &json!(0)));
     let partner = row(&second.json["partners"], "partner_id", "bfil");
-    assert_eq!(flows(&partner["control"]), [-130_000, 0, 0, 0, 0, 0, 0, 130_000, 0]);
-    assert_eq!(flows(&partner["payable"]), [0, 0, 0, 0, 0, 0, 0, -130_000, -130_000]);
+    assert_eq!(flows(&partner["control"]), [-130_000, 0, 0, 0, 0, 0, 0, 130_000, 0, 0]);
+    assert_eq!(flows(&partner["payable"]), [0, 0, 0, 0, 0, 0, 0, -130_000, 0, -130_000]);
     for (rows, id) in [("agents", "agent_id"), ("regions", "region")] {
         for after in second.json[rows].as_array().unwrap() {
             let before = row(&first.json[rows], id, after[id].as_str().unwrap());
             assert_eq!(after["opening_minor"], before["closing_minor"], "{after}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_the_books_move_by_hand_and_what_is_paid_out_is_in_the_report() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let desk = &pennco.settlement;
+    let hand = format!("agent_cash.{}", pennco.agents[0].subject());
+    collected(&world, pennco, "BF-1", 150_000).await;
+    for (key, moved) in [
+        ("m1", transfer("budget", "vault.pennco", "budget.sms", 500)),
+        ("m2", transfer("deposit", &hand, "bank.pennco", 50_000)),
+        ("m3", transfer("adjustment", "suspense.pennco", &hand, 700)),
+    ] {
+        assert_eq!(move_money(&world, desk, key, &moved).await.status, 201, "{moved}");
+    }
+    let kept = hold(&world, desk, "r1", &held("budget.sms", 300)).await;
+    let spent = spending("budget", "expense.sms");
+    assert_eq!(settle(&world, desk, kept.text("/reservation_id"), "s1", &spent).await.status, 200);
+    close(&world, pennco, TODAY, 60_000).await;
+    assert!(build_settlements(&world).await.is_empty());
+    let settled = world.table.items(testkit::RECORDS);
+    let payout_id = settled.iter().find_map(|item| item["payout_id"]["S"].as_str()).unwrap().to_owned();
+    assert_eq!(learn(&world, &payout_id, 1, &paid("AXISN52026112100")).await.status, 200);
+    for (day, after) in [("2026-11-22", 1), ("2026-11-23", 2)] {
+        close(&world, pennco, day, after * 86_400_000).await;
+        assert!(build_settlements(&world).await.is_empty());
+    }
+    assert!(report_days(&world).await.is_empty());
+
+    let mut bank = vec![];
+    for day in [TODAY, "2026-11-22", "2026-11-23"] {
+        let report = seen(&world, desk, day).await.json;
+        assert_eq!((&report["holds"], broken(&report)), (&json!(true), vec![]), "{day}");
+        assert_eq!(flows(&report["operator"]["trial"]), [0; 10]);
+        bank.push(flows(&report["operator"]["bank"]));
+    }
+    let deposit = [0, 0, 0, 0, 50_000, 0, 0, 0, 0, 50_000];
+    let payout = [50_000, 0, 0, 0, 0, 0, 0, 0, -150_000, -100_000];
+    assert_eq!(bank, [deposit, payout, [-100_000, 0, 0, 0, 0, 0, 0, 0, 0, -100_000]]);
+
+    let first = seen(&world, desk, TODAY).await;
+    assert_eq!(flows(&first.json["operator"]["suspense"]), [0, 0, 0, 0, 0, -700, 0, 0, 0, -700]);
+    let purposes = &first.json["purposes"];
+    assert_eq!(flows(row(purposes, "account_id", "budget.sms")), [0, 0, 0, 0, 0, 0, 200, 0, 0, 200]);
+    assert_eq!(flows(row(purposes, "account_id", "expense.sms")), [0, 0, 0, 0, 0, 0, 300, 0, 0, 300]);
+    let second = seen(&world, desk, "2026-11-22").await;
+    let partner = row(&second.json["partners"], "partner_id", "bfil");
+    assert_eq!(flows(&partner["payable"]), [0, 0, 0, 0, 0, 0, 0, -150_000, 150_000, 0]);
+    let rows = String::from_utf8(world.bucket.follow(second.text("/table/url")).unwrap()).unwrap();
+    for wanted in
+        ["bank,,,50000,0,0,0,0,0,0,0,-150000,-100000,", "suspense,,,-700,", "budget,sms,,200,", "expense,sms,,300,"]
+    {
+        assert!(rows.lines().any(|row| row.starts_with(wanted)), "{wanted}: {rows}");
+    }
+    assert_eq!(seen(&world, &pennco.desk, TODAY).await.json["purposes"], json!([]), "for who sees all of it");
 }
 
 #[tokio::test]
@@ -139,7 +210,13 @@ async fn a_report_made_again_is_the_same_bytes_whatever_happened_since() {
     let first = seen(&world, &pennco.admin, TODAY).await;
     let bytes = |name: &str| world.bucket.object(&format!("day-closes/pennco/{TODAY}.{name}")).unwrap();
     let files = (bytes("json"), bytes("csv"));
-    // Work goes on, and somebody is taken on.
+    // Work goes on, somebody is taken on, and money is set aside for the first time.
+    let mut books = pennco.settlement.clone();
+    let later = Timestamp::from_millis(NOW_MILLIS + 60_000);
+    books.token = world.signer.access(&books.caller, "books later", later).unwrap();
+    let aside = transfer("budget", "vault.pennco", "budget.fuel", 500);
+    let aside = command(&books, &TRANSFER_CREATE, "aside", &aside).at(NOW_MILLIS + 60_000);
+    assert_eq!(call(&world, &TRANSFER_CREATE, &aside).await.status, 201);
     let late = crate::steps::assigned(&world, pennco, "BF-LATE", 5).await;
     let late = report(&pennco.agents[0], &late, "late", &confirmed(5)).at(NOW_MILLIS + 60_000);
     assert_eq!(call(&world, &domain::access::DELIVERY_CONFIRM, &late).await.status, 200);

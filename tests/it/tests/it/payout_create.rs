@@ -18,7 +18,8 @@ fn request(world: &World, settlement_id: &str, key: &str) -> RestRequest {
     command(&world.pennco.settlement, &PAYOUT_CREATE, key, &body).at(NOW_MILLIS + 120_000)
 }
 
-async fn pay(world: &World, settlement_id: &str, key: &str) -> Reply {
+/// Pays a settlement again.
+pub(crate) async fn pay(world: &World, settlement_id: &str, key: &str) -> Reply {
     call(world, &PAYOUT_CREATE, &request(world, settlement_id, key)).await
 }
 

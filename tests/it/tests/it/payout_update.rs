@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::access::PAYOUT_UPDATE;
+use domain::access::{PAYOUT_UPDATE, TRANSFER_GET};
 use serde_json::{Value, json};
 use testkit::{NOW_MILLIS, Person, Reply, RestRequest, World};
 
 use crate::{
+    books,
     door::call,
     payout_get::{get, instructed},
-    steps::{TODAY, all_at_once, command, inr},
+    steps::{TODAY, all_at_once, command, inr, reverse},
 };
 
 /// A report on a payout at a version.
@@ -62,6 +63,64 @@ async fn a_payout_is_followed_to_its_bank_line_and_remembers_every_step() {
     assert_eq!(payout.json["compensation"], inr(0), "it was in time");
 }
 
+/// What stands in the partner's settlement account and in the operator's bank.
+async fn owed_and_bank(world: &World) -> (i64, i64) {
+    let pennco = &world.pennco;
+    books::balance(world, pennco).await;
+    let owed = books::account(world, pennco, "partner_settlement.bfil").await.0;
+    (owed, books::account(world, pennco, "bank.pennco").await.0)
+}
+
+#[tokio::test]
+async fn what_is_paid_is_booked_once_out_of_the_bank() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let id = instructed(&world, pennco, 150_000).await;
+    for (version, body) in [(1, sent()), (2, unknown())] {
+        assert_eq!(learn(&world, &id, version, &body).await.status, 200);
+        assert_eq!(owed_and_bank(&world).await, (-150_000, 0), "it is not known that money went: {body}");
+    }
+    let paid_once = learn(&world, &id, 3, &paid("AXISN52026112100")).await;
+    assert_eq!(paid_once.status, 200, "{paid_once:?}");
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000));
+    let repeated = learn(&world, &id, 3, &paid("AXISN52026112100")).await;
+    assert_eq!((repeated.is_replay(), &repeated.body), (true, &paid_once.body));
+    assert_eq!(learn(&world, &id, 4, &paid("AXISN52026112101")).await.said(), (409, "illegal_transition"));
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000), "booked once");
+
+    let transfer_id = paid_once.text("/transfer_id");
+    let request = pennco.admin.asks(&TRANSFER_GET).path("transfer_id", transfer_id);
+    let booked = call(&world, &TRANSFER_GET, &request).await;
+    assert_eq!((booked.text("/kind"), booked.text("/reference")), ("payout", id.as_str()), "{booked:?}");
+    let refused = reverse(&world, &pennco.settlement, transfer_id, "r1").await;
+    assert_eq!((refused.said(), refused.text("/kind")), ((409, "not_reversible"), "payout"));
+    crate::invariant_check::check(&world, 200).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_failed_books_nothing_and_what_is_paid_in_its_stead_is_booked() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let gone = learn(&world, &id, 1, &failed()).await;
+    assert_eq!((gone.status, &gone.json["transfer_id"]), (200, &Value::Null));
+    assert_eq!(owed_and_bank(&world).await, (-150_000, 0));
+    let again = crate::payout_create::pay(&world, gone.text("/settlement_id"), "again").await;
+    assert_eq!(learn(&world, again.text("/payout_id"), 1, &paid("AXISN52026112100")).await.status, 200);
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_sixteen_that_say_at_once_that_it_is_paid_one_books_it() {
+    let world = Arc::new(World::new().await);
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let desk = &world.pennco.settlement;
+    let body = paid("AXISN52026112100");
+    let requests = (0..16).map(|n| news(desk, &id, &format!("k{n}"), 1, &body)).collect();
+    let replies = all_at_once(&world, &PAYOUT_UPDATE, requests).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 200).count(), 1);
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000));
+}
+
 #[tokio::test]
 async fn nothing_is_unlearned() {
     let world = World::new().await;
@@ -100,6 +159,24 @@ async fn what_is_missing_or_wrong_is_named_and_changes_nothing() {
     let stale = learn(&world, &id, 7, &unknown()).await;
     assert_eq!(stale.said(), (412, "version_passed"));
     assert_eq!(get(&world, &world.pennco.settlement, &id).await.header("etag"), Some("\"1\""));
+}
+
+#[tokio::test]
+async fn a_payout_whose_sending_is_recorded_late_is_paid_on_the_day_it_was_instructed() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let at = domain::Timestamp::from_millis(NOW_MILLIS).plus_seconds(3 * 86_400);
+    let desk = crate::approval_expire::later(&world, &world.pennco.settlement, at);
+    let learned = async |key: &str, version: u64, body: &Value| {
+        call(&world, &PAYOUT_UPDATE, &news(&desk, &id, key, version, body).at(at.as_millis())).await
+    };
+    let recorded = learned("sent", 1, &sent()).await;
+    assert_eq!((recorded.status, recorded.text("/deadline/transaction_day")), (200, "2026-11-24"), "{recorded:?}");
+    let mut before = paid("AXISN52026112100");
+    before["value_date"] = json!("2026-11-20");
+    assert_eq!(learned("before", 2, &before).await.flaws(), [("/value_date", "invalid_value")]);
+    let done = learned("paid", 2, &paid("AXISN52026112100")).await;
+    assert_eq!((done.status, done.text("/value_date"), &done.json["compensation"]), (200, TODAY, &inr(0)), "{done:?}");
 }
 
 #[tokio::test]

@@ -45,6 +45,21 @@ async fn a_day_to_come_is_not_closed() {
 }
 
 #[tokio::test]
+async fn the_first_day_of_all_lies_a_month_back_at_most_and_a_refused_one_opens_no_years() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let refused = close_day(&world, desk, "k1", "2006-11-21").await;
+    assert_eq!((refused.said(), refused.text("/earliest")), ((409, "business_day_too_early"), "2026-10-20"));
+    assert_eq!(close_day(&world, desk, "k2", "2026-10-19").await.code(), "business_day_too_early");
+    let again = close_day(&world, desk, "k1", "2006-11-21").await;
+    assert_eq!((again.is_replay(), &again.body), (true, &refused.body));
+    let first = close_day(&world, desk, "k3", "2026-10-20").await;
+    assert_eq!((first.status, first.text("/opened_at")), (202, "1970-01-01T00:00:00.000Z"));
+    let next = close_day(&world, desk, "k4", "2026-10-21").await;
+    assert_eq!(next.status, 202, "{next:?}");
+}
+
+#[tokio::test]
 async fn a_day_off_is_refused_by_its_name_and_nothing_changes() {
     let world = World::new().await;
     let calendar = json!({ "days_off": ["sunday"], "holidays": [{ "day": TODAY, "name": "Diwali" }] });

@@ -44,6 +44,7 @@ fn samples() -> Vec<Failed> {
         Refusal::BankLineAlreadyMatched { existing_id: text() },
         Refusal::BusinessDayClosed { last_closed: text() },
         Refusal::BusinessDayOpen { today: text() },
+        Refusal::BusinessDayTooEarly { earliest: text() },
         Refusal::NotABusinessDay { day: text(), name: text(), next_business_day: text() },
         Refusal::NothingOwed,
         Refusal::PayoutOutstanding { existing_id: text(), payout_status: text() },

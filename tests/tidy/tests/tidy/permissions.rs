@@ -45,7 +45,7 @@ const USES: [(&str, &str); 114] = [
     ),
     (
         "DayCloseWriter::build",
-        "Records:GetItem Records:PutItem RecordsWorklist:Query Ledger:Query FilesDayCloses:GetObject FilesDayCloses:PutObject FilesDayCloses:AbortMultipartUpload",
+        "Records:GetItem Records:PutItem Records:Query RecordsWorklist:Query Ledger:Query FilesDayCloses:GetObject FilesDayCloses:PutObject FilesDayCloses:AbortMultipartUpload",
     ),
     ("DayCloses::get", "Records:GetItem"),
     ("DayCloses::list", "Records:BatchGetItem RecordsWorklist:Query"),
@@ -104,7 +104,7 @@ const USES: [(&str, &str); 114] = [
     ("Payouts::operator", "Records:GetItem"),
     ("Payouts::operators", "Records:Query"),
     ("Payouts::settlement", "Records:GetItem"),
-    ("Payouts::update", "Records:PutItem"),
+    ("Payouts::update", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Payouts::watch", "Records:BatchGetItem Records:GetItem Records:PutItem RecordsWorklist:Query"),
     ("Requests::otp", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Requests::reset", "Records:GetItem Records:PutItem Records:UpdateItem"),
