@@ -51,8 +51,8 @@ const OPERATORS: [(&str, &[&str]); 3] = [
 /// The lenders that every operator works for.
 const PARTNERS: [&str; 5] = ["bfil", "lnt-finance", "green-light", "spandana", "samasta"];
 /// What nobody does alone: payouts from 950,000 rupees, more than any of the simulated day, take one approval, and the
-/// largest that the API takes two.
-const APPROVALS: &str = "disbursement:24:95000000=1,100000000=2";
+/// largest that the API takes two; a transfer by hand of as much takes one.
+const APPROVALS: [&str; 2] = ["disbursement:24:95000000=1,100000000=2", "transfer:24:95000000=1"];
 /// The people of an operator who are not agents.
 const DESKS: [(&str, Role); 3] = [("desk", Role::Staff), ("settlement", Role::Settlement), ("admin", Role::Admin)];
 const ZONE: &str = "Asia/Kolkata";
@@ -116,7 +116,11 @@ impl Seed {
                 payout_rails: std::collections::BTreeMap::new(),
                 cash_reservation: domain::reservation::CashReservation::default(),
                 business_calendar: domain::calendar::BusinessCalendar::default(),
-                approvals: vec![APPROVALS.parse().map_err(Failed::fault)?],
+                approvals: APPROVALS
+                    .iter()
+                    .map(|rule| rule.parse())
+                    .collect::<Result<_, _>>()
+                    .map_err(Failed::fault)?,
             };
             directory.create_operator(&operator).await?;
             let mut salt = [0_u8; 16];

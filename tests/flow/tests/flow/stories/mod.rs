@@ -34,6 +34,8 @@ pub(crate) const ALL: &[Story] = &[
     ("redriving a message that was counted adds nothing", dead_letters::redriving_adds_nothing),
     ("an event delivered again five times counts once", events::delivered_again),
     ("what is above the band waits for four eyes", money::waits_for_four_eyes),
+    ("a large transfer by hand is booked when somebody else approves it", money::is_moved_by_two),
+    ("a payment is taken back with its cash", money::comes_back),
     ("cash handed over is found in the bank's statement and the rest says why", money::is_found_in_the_statement),
     ("a settlement built again is the same file and books nothing", settlement::built_again),
     ("a tick closes each day that is due and another changes nothing", settlement::closed_by_the_tick),

@@ -41,22 +41,51 @@ pub(crate) fn waits_for_four_eyes(stage: &Stage) {
     assert_eq!(called_off.expect("it is in the audit")["reason"], cancel["reason"]);
 }
 
+/// A large transfer by hand is booked when somebody else approves it, and not before.
+pub(crate) fn is_moved_by_two(stage: &Stage) {
+    let (books, admin) = (stage.person("settlement", OPERATOR), stage.person("admin", OPERATOR));
+    let entry = |account: &str, minor: i64| json!({"account_id": account, "amount": inr(minor)});
+    let entries = [entry("budget.stories", FOUR_EYES_MINOR), entry(&format!("vault.{OPERATOR}"), -FOUR_EYES_MINOR)];
+    let transfer = json!({"kind": "budget", "entries": entries, "reason": "agreed with the board"});
+    let asked = books.post("/api/v1/transfers", "by-two", &transfer).must_be(202);
+    let text = |name: &str| asked[name].as_str().expect("an id").to_owned();
+    let booked = format!("/api/v1/transfers/{}", text("subject_id"));
+    books.get(&booked).must_be_problem(404, "unknown");
+    let decide = |person: &Person| {
+        let body = json!({"decision": "approve", "reason": "seen the minutes"});
+        person.post(&format!("/api/v1/approvals/{}/decide", text("approval_id")), "by-two", &body)
+    };
+    decide(&books).must_be_problem(409, "own_approval");
+    assert_eq!(decide(&admin).must_be(200)["status"], "approved");
+    let transfer = books.get(&booked).must_be(200);
+    assert_eq!((&transfer["approval_id"], &transfer["by"]), (&asked["approval_id"], &asked["maker"]["principal"]));
+    assert_eq!(books.get("/api/v1/accounts/budget.stories").must_be(200)["balance"], inr(FOUR_EYES_MINOR));
+    let back = json!({"reason": "the minutes were of last year"});
+    let reversed = books.post(&format!("{booked}/reverse"), "by-two-back", &back).must_be(201);
+    assert_eq!(books.get(&booked).must_be(200)["reversed_by"], reversed["transfer_id"]);
+}
+
+/// Cash that a borrower gave back is in the agent's account again, and the payment says why.
+pub(crate) fn comes_back(stage: &Stage) {
+    let (round, lender) = (Round::in_hassan(stage), stage.person(PARTNER, OPERATOR));
+    let before = round.balances();
+    let disbursement = hand_over(&round, &lender, "MONEY-BACK", 20_000);
+    assert_eq!(round.balances(), before.after(-20_000));
+    let path = format!("/api/v1/disbursements/{disbursement}/reverse");
+    let why = json!({"reason": "the borrower gave it back"});
+    let reversed = round.books.post(&path, "money-back", &why).must_be(200);
+    assert_eq!((&reversed["status"], &reversed["reversal"]["reason"]), (&json!("reversed"), &why["reason"]));
+    assert_eq!(status(&lender, &disbursement), "reversed");
+    assert_eq!(round.balances(), before);
+    round.books.post(&path, "money-back-twice", &why).must_be_problem(409, "illegal_transition");
+}
+
 /// Cash that a borrower has is found in the bank's statement, once; what is not in the books says why.
 pub(crate) fn is_found_in_the_statement(stage: &Stage) {
     let (round, lender) = (Round::in_hassan(stage), stage.person(PARTNER, OPERATOR));
     let collected = round.visit("MONEY-IN", 400_000);
     round.confirm(&collected, "money-in").must_be(200);
-    let taken = instruct(&round, &lender, "MONEY-OUT", 150_000);
-    let (disbursement, delivery) = (taken["disbursement_id"].as_str(), taken["delivery_id"].as_str());
-    let (disbursement, delivery) = (disbursement.expect("an id"), delivery.expect("an id"));
-    let assign = json!({"agent_id": round.agent.subject});
-    round.desk.post(&format!("/api/v1/deliveries/{delivery}/assign"), "money-out", &assign).must_be(200);
-    let report = json!({
-        "outcome": "confirmed", "amount": inr(150_000), "occurred_at": now().to_string(),
-        "position": {"lat": 13.0, "lon": 76.1, "accuracy_metres": 9.5},
-    });
-    round.agent.post(&format!("/api/v1/deliveries/{delivery}/confirm"), "money-out", &report).must_be(200);
-    assert_eq!(status(&lender, disbursement), "handed_over");
+    let disbursement = hand_over(&round, &lender, "MONEY-OUT", 150_000);
 
     let header = "bank_reference,value_date,amount,currency,narrative,end_to_end";
     let rows = format!("UTR-MONEY-1,{0},-1500.00,INR,,MONEY-OUT\nUTR-MONEY-2,{0},-777.77,INR,,NOBODY\n", today());
@@ -69,7 +98,7 @@ pub(crate) fn is_found_in_the_statement(stage: &Stage) {
     });
     assert_eq!(matched["result"]["settled_payments"], 1, "{matched}");
     assert_eq!(matched["result"]["by_rule"], json!({"end_to_end": 1}), "{matched}");
-    assert_eq!(status(&lender, disbursement), "reconciled");
+    assert_eq!(status(&lender, &disbursement), "reconciled");
     let report = stage.api.download(matched["result"]["report"]["url"].as_str().expect("a link"));
     let report: Value = serde_json::from_slice(&report).expect("the report is JSON");
     let [paid, stranger] = [0, 1].map(|line| &report["lines"][line]);
@@ -122,6 +151,23 @@ fn instruct(round: &Round, lender: &Person, reference: &str, amount_minor: i64) 
         "borrower": {"name": name, "phone": phone, "address": address},
     });
     lender.post("/api/v1/disbursements", &format!("take-{reference}"), &instruction).must_be(201)
+}
+
+/// A payment whose cash the borrower has; its id.
+fn hand_over(round: &Round, lender: &Person, reference: &str, amount_minor: i64) -> String {
+    let taken = instruct(round, lender, reference, amount_minor);
+    let (disbursement, delivery) = (taken["disbursement_id"].as_str(), taken["delivery_id"].as_str());
+    let (disbursement, delivery) = (disbursement.expect("an id"), delivery.expect("an id"));
+    let key = reference.to_lowercase();
+    let assign = json!({"agent_id": round.agent.subject});
+    round.desk.post(&format!("/api/v1/deliveries/{delivery}/assign"), &key, &assign).must_be(200);
+    let report = json!({
+        "outcome": "confirmed", "amount": inr(amount_minor), "occurred_at": now().to_string(),
+        "position": {"lat": 13.0, "lon": 76.1, "accuracy_metres": 9.5},
+    });
+    round.agent.post(&format!("/api/v1/deliveries/{delivery}/confirm"), &key, &report).must_be(200);
+    assert_eq!(status(lender, disbursement), "handed_over");
+    disbursement.to_owned()
 }
 
 fn status(person: &Person, disbursement_id: &str) -> String {
