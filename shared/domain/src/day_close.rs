@@ -15,7 +15,7 @@ use crate::{
     export::CsvRows,
     id::Sha256Hex,
     ledger::{Account, Entry, TransferKind},
-    settlement::{Calendar, Settlement, SettlementStatus, Slot, StoredFile, Totals},
+    settlement::{Calendar, Late, Settlement, SettlementStatus, Slot, StoredFile, Totals, is_line},
 };
 
 /// How far the report of a day has come.
@@ -370,6 +370,10 @@ pub struct PartnerRow {
     pub payable: Flows,
     /// The day's settlement.
     pub settlement: Option<SettledPart>,
+    /// What of the control account's entries happened on business days that were closed before; none where the day's
+    /// settlement does not tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub late: Option<Late>,
 }
 
 /// What a report keeps of a partner's settlement.
@@ -534,6 +538,13 @@ impl Report {
             ] {
                 controls.push(Control::of(format!("settlement.{partner}.{name}"), ours, theirs));
             }
+            let (Some(ours), Some(theirs)) = (row.late, totals.late) else { continue };
+            for (name, ours, theirs) in [
+                ("late_count", count(ours.count)?, count(theirs.count)?),
+                ("late_net", ours.net.amount_minor, theirs.net.amount_minor),
+            ] {
+                controls.push(Control::of(format!("settlement.{partner}.{name}"), ours, theirs));
+            }
         }
         Ok(controls)
     }
@@ -611,6 +622,7 @@ pub struct Books {
     opening: BTreeMap<String, i64>,
     regions: BTreeMap<AgentId, RegionName>,
     partners: BTreeSet<PartnerName>,
+    late: BTreeMap<PartnerName, Late>,
     current: Option<Open>,
     closed: BTreeMap<String, (Account, Flows)>,
     hash: Sha256,
@@ -647,6 +659,10 @@ impl Books {
             opening.extend(report.accounts(&day.operator).map(|(name, flows)| (name.to_string(), flows.closing_minor)));
         }
         regions.extend(agents);
+        // Days that were reported before settlements told late items are reported again without them, to the same bytes.
+        let tells_late = |settled: &&Settlement| settled.totals.is_some_and(|totals| totals.late.is_some());
+        let late = settlements.iter().filter(tells_late);
+        let late = late.map(|settled| (settled.partner_id.clone(), Late::none(settled.currency))).collect();
         Self {
             day: day.clone(),
             currency,
@@ -655,6 +671,7 @@ impl Books {
             opening,
             regions,
             partners,
+            late,
             current: None,
             closed: BTreeMap::new(),
             hash: Sha256::new(),
@@ -726,6 +743,15 @@ impl Books {
         self.hash.update(line.map_err(Failed::fault)?.as_bytes());
         self.hash.update(b"\n");
         open.is_known = true;
+        let is_late = self.day.previous.is_some() && entry.effective_at < self.day.opened_at;
+        if let Account::PartnerControl(partner_id) = &open.account
+            && let Some(late) = self.late.get_mut(partner_id)
+            && is_late
+            && is_line(entry)
+            && entry.at >= self.day.opened_at
+        {
+            late.count(entry)?;
+        }
         if entry.at < self.day.opened_at {
             self.carried = self.carried.saturating_add(1);
             open.flows.carry(entry)
@@ -778,6 +804,7 @@ impl Books {
                     totals: settled.totals,
                     file_sha256: settled.file.as_ref().map(|file| file.sha256.clone()),
                 }),
+                late: self.late.get(partner_id).copied(),
             });
         }
         let operator = OperatorRow {

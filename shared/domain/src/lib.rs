@@ -18,6 +18,7 @@ pub mod event;
 pub mod export;
 pub mod failed;
 pub mod id;
+pub mod late;
 pub mod ledger;
 pub mod matching;
 pub mod message;

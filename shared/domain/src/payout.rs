@@ -627,8 +627,14 @@ mod tests {
     fn settled(net_minor: i64) -> Settlement {
         let slot =
             Calendar::new(pennco()).close(date(2026, 11, 20), at("2026-11-20T15:00:00Z"), &clock().days).unwrap();
-        let totals =
-            Totals { count: 1, collected: inr(net_minor), disbursed: inr(0), adjusted: inr(0), net: inr(net_minor) };
+        let totals = Totals {
+            count: 1,
+            collected: inr(net_minor),
+            disbursed: inr(0),
+            adjusted: inr(0),
+            net: inr(net_minor),
+            late: None,
+        };
         let file = StoredFile { key: "k".into(), sha256: Sha256Hex::of(b""), bytes: 0, url: None, expires_in: None };
         let transfer_id = crate::TransferId::mint(Timestamp::EPOCH, &[b"s"]);
         slot.settlement(&"bfil".parse().unwrap(), Currency::Inr).settle(transfer_id, totals, file).unwrap().0

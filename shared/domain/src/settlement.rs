@@ -15,6 +15,9 @@ use crate::{
 /// Days that one tick closes at most when ticks were missed: a month.
 const MOST_DAYS_PER_TICK: usize = 31;
 
+/// The format of a partner that has none of its own.
+const MILEPOST: &str = "milepost";
+
 /// Which business days of an operator are closed; each day's entries are those from one cut to the next,
 /// so that every entry belongs to one day and to no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +120,68 @@ pub struct Totals {
     pub adjusted: Money,
     /// What the operator owes the partner, collected less disbursed and adjusted; negative when the partner owes.
     pub net: Money,
+    /// What of it happened on business days that were closed before; none in files whose format does not tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub late: Option<Late>,
+}
+
+/// Entries that were posted after the cut of the business day on which they happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Late {
+    /// How many.
+    pub count: u64,
+    /// What the operator owes the partner for them; negative when the partner owes.
+    pub net: Money,
+}
+
+impl Late {
+    /// None yet, in a currency.
+    #[must_use]
+    pub fn none(currency: Currency) -> Self {
+        Self { count: 0, net: Money::zero(currency) }
+    }
+
+    /// Counts an entry of a partner's control account, where what is owed is a credit.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the net does not fit, or the currency is another.
+    pub fn count(&mut self, entry: &Entry) -> Result<(), Failed> {
+        let owed = entry.amount.negated().map_err(Failed::fault)?;
+        self.net = self.net.plus(owed).map_err(Failed::fault)?;
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
+}
+
+/// Which layout a settlement's file has. It is chosen when the settlement is created and kept with it, so that a file is
+/// rebuilt to the same bytes by releases that lay out new ones otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileFormat {
+    /// Its name.
+    pub name: String,
+    /// Which version of it.
+    pub version: u32,
+}
+
+/// What settlements from before there were formats have.
+impl Default for FileFormat {
+    fn default() -> Self {
+        Self { name: MILEPOST.to_owned(), version: 1 }
+    }
+}
+
+impl FileFormat {
+    /// What a new settlement gets.
+    #[must_use]
+    pub fn newest() -> Self {
+        Self { version: 2, ..Self::default() }
+    }
+
+    /// Whether its files tell late items from others.
+    #[must_use]
+    pub fn tells_late(&self) -> bool {
+        self.version >= 2
+    }
 }
 
 /// A file that lies in S3.
@@ -168,6 +233,9 @@ pub struct Settlement {
     pub transfer_id: Option<TransferId>,
     /// Its file.
     pub file: Option<StoredFile>,
+    /// How its file is laid out.
+    #[serde(default)]
+    pub format: FileFormat,
     /// The latest payout of what the operator owes for it; none when nothing is owed.
     #[serde(default)]
     pub payout_id: Option<PayoutId>,
@@ -193,6 +261,7 @@ impl Slot {
             totals: None,
             transfer_id: None,
             file: None,
+            format: FileFormat::newest(),
             payout_id: None,
             version: 1,
         }
@@ -255,6 +324,7 @@ pub struct SettlementFile {
     collected_minor: i64,
     disbursed_minor: i64,
     adjusted_minor: i64,
+    late: Option<Late>,
 }
 
 /// The column of the control totals that an entry of a control account counts in.
@@ -289,14 +359,21 @@ impl Column {
     }
 }
 
+/// Whether an entry of a partner's control account is a line of its day's file: what settles earlier days is none.
+pub(crate) fn is_line(entry: &Entry) -> bool {
+    let reversed = entry.subject.reverses.as_ref();
+    Column::of(reversed.map_or(entry.kind, |reversed| reversed.kind)).is_some()
+}
+
 impl SettlementFile {
-    /// An empty file in a currency.
+    /// An empty file of a settlement.
     ///
     /// # Errors
     /// [`Failed::Fault`] when the header cannot be written.
-    pub fn new(currency: Currency) -> Result<Self, Failed> {
+    pub fn new(settlement: &Settlement) -> Result<Self, Failed> {
+        let (currency, tells_late) = (settlement.currency, settlement.format.tells_late());
         let mut rows = CsvRows::new();
-        rows.push(&[
+        let mut header = vec![
             "line",
             "at",
             "transfer_id",
@@ -306,16 +383,33 @@ impl SettlementFile {
             "amount_minor",
             "currency",
             "reverses",
-        ])?;
-        Ok(Self { rows, currency, count: 0, collected_minor: 0, disbursed_minor: 0, adjusted_minor: 0 })
+        ];
+        header.extend(tells_late.then_some("late_for"));
+        rows.push(&header)?;
+        Ok(Self {
+            rows,
+            currency,
+            count: 0,
+            collected_minor: 0,
+            disbursed_minor: 0,
+            adjusted_minor: 0,
+            late: tells_late.then(|| Late::none(currency)),
+        })
+    }
+
+    /// Whether it must be known on which day something happened.
+    #[must_use]
+    pub fn tells_late(&self) -> bool {
+        self.late.is_some()
     }
 
     /// Adds an entry of the partner's control account; entries that settle earlier days are not part of this one. What
-    /// takes an earlier transfer back is a line of that transfer's kind with the opposite amount, and names it.
+    /// takes an earlier transfer back is a line of that transfer's kind with the opposite amount, and names it. What is late
+    /// comes with the closed day on which it happened, and names that.
     ///
     /// # Errors
     /// [`Failed::Fault`] when a total does not fit, or the currency is another.
-    pub fn push(&mut self, entry: &Entry) -> Result<(), Failed> {
+    pub fn push(&mut self, entry: &Entry, late_for: Option<Day>) -> Result<(), Failed> {
         let beyond = || Failed::fault("the totals of a settlement are beyond what can be counted");
         if entry.amount.currency != self.currency {
             return Err(Failed::fault("an entry of another currency in a control account"));
@@ -331,17 +425,25 @@ impl SettlementFile {
         };
         *total = total.checked_add(amount_minor).ok_or_else(beyond)?;
         self.count = self.count.checked_add(1).ok_or_else(beyond)?;
-        self.rows.push(&[
-            &self.count.to_string(),
-            &entry.at.to_string(),
+        if let (Some(late), Some(_)) = (&mut self.late, late_for) {
+            late.count(entry)?;
+        }
+        let late_for = late_for.map(|day| day.to_string()).unwrap_or_default();
+        let (line, at, amount) = (self.count.to_string(), entry.at.to_string(), amount_minor.to_string());
+        let reference = crate::export::text_cell(entry.subject.reference.as_deref().unwrap_or_default());
+        let mut cells = vec![
+            line.as_str(),
+            &at,
             entry.transfer_id.as_str(),
             kind.as_str(),
             entry.subject.delivery_id.as_ref().map_or("", |id| id.as_str()),
-            &crate::export::text_cell(entry.subject.reference.as_deref().unwrap_or_default()),
-            &amount_minor.to_string(),
+            &reference,
+            &amount,
             self.currency.code(),
             reversed.map_or("", |reversed| reversed.transfer_id.as_str()),
-        ])
+        ];
+        cells.extend(self.late.is_some().then_some(late_for.as_str()));
+        self.rows.push(&cells)
     }
 
     /// The bytes written since this was last asked.
@@ -365,23 +467,28 @@ impl SettlementFile {
             .checked_sub(self.disbursed_minor)
             .and_then(|net| net.checked_add(self.adjusted_minor))
             .ok_or_else(|| Failed::fault("the net of a settlement is beyond what can be counted"))?;
-        self.rows.push(&[
-            "TOTAL",
-            &self.count.to_string(),
-            &self.collected_minor.to_string(),
-            &self.disbursed_minor.to_string(),
-            &net_minor.to_string(),
-            self.currency.code(),
-            &self.adjusted_minor.to_string(),
-            "",
-            "",
-        ])?;
+        let minor = |amount_minor: i64| amount_minor.to_string();
+        let mut cells = vec![
+            "TOTAL".to_owned(),
+            self.count.to_string(),
+            minor(self.collected_minor),
+            minor(self.disbursed_minor),
+            minor(net_minor),
+            self.currency.code().to_owned(),
+            minor(self.adjusted_minor),
+        ];
+        match self.late {
+            Some(late) => cells.extend([late.count.to_string(), minor(late.net.amount_minor), String::new()]),
+            None => cells.extend([String::new(), String::new()]),
+        }
+        self.rows.push(&cells.iter().map(String::as_str).collect::<Vec<_>>())?;
         Ok(Totals {
             count: self.count,
             collected: Money::new(self.collected_minor, self.currency),
             disbursed: Money::new(self.disbursed_minor, self.currency),
             adjusted: Money::new(self.adjusted_minor, self.currency),
             net: Money::new(net_minor, self.currency),
+            late: self.late,
         })
     }
 }
@@ -546,13 +653,22 @@ mod tests {
         }
     }
 
+    /// A file of a settlement with this version of the format.
+    fn file(version: u32) -> SettlementFile {
+        let slot = calendar().close(date(2026, 11, 21), at("2026-11-21T06:30:00Z"), &kolkata()).unwrap();
+        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
+        let format = FileFormat { version, ..settlement.format.clone() };
+        SettlementFile::new(&Settlement { format, ..settlement }).unwrap()
+    }
+
     #[test]
     fn the_file_lists_what_moved_and_ends_with_its_totals() {
-        let mut file = SettlementFile::new(Currency::Inr).unwrap();
-        file.push(&entry(TransferKind::Collection, -150_000, 1)).unwrap();
-        file.push(&entry(TransferKind::Settlement, 99, 2)).unwrap();
-        file.push(&entry(TransferKind::Disbursement, 50_000, 3)).unwrap();
+        let mut file = file(1);
+        file.push(&entry(TransferKind::Collection, -150_000, 1), None).unwrap();
+        file.push(&entry(TransferKind::Settlement, 99, 2), None).unwrap();
+        file.push(&entry(TransferKind::Disbursement, 50_000, 3), None).unwrap();
         let totals = file.close().unwrap();
+        assert_eq!(totals.late, None, "files of before do not tell");
         assert_eq!((totals.count, totals.net.amount_minor), (2, 100_000));
         let text = String::from_utf8(file.take()).unwrap();
         let lines: Vec<&str> = text.lines().collect();
@@ -562,21 +678,49 @@ mod tests {
     }
 
     #[test]
+    fn what_is_late_names_its_day_and_is_counted_beside_the_rest() {
+        let mut file = file(2);
+        let (friday, thursday) = (Some(date(2026, 11, 20)), Some(date(2026, 11, 19)));
+        file.push(&entry(TransferKind::Collection, -150_000, 1), None).unwrap();
+        file.push(&entry(TransferKind::Collection, -7_000, 2), friday).unwrap();
+        file.push(&entry(TransferKind::Disbursement, 2_000, 3), thursday).unwrap();
+        file.push(&entry(TransferKind::Settlement, 99, 4), friday).unwrap();
+        let totals = file.close().unwrap();
+        assert_eq!((totals.count, totals.net.amount_minor), (3, 155_000));
+        assert_eq!(totals.late, Some(Late { count: 2, net: Money::new(5_000, Currency::Inr) }));
+        let text = String::from_utf8(file.take()).unwrap();
+        let ends: Vec<&str> = text.lines().map(|line| line.rsplit(",INR,").next().unwrap()).collect();
+        assert_eq!(ends[1..], [",", ",2026-11-20", ",2026-11-19", "0,2,5000,"]);
+        assert!(text.lines().next().unwrap().ends_with(",reverses,late_for"));
+    }
+
+    #[test]
+    fn a_settlement_from_before_there_were_formats_has_the_layout_of_then() {
+        let slot = calendar().close(date(2026, 11, 21), at("2026-11-21T06:30:00Z"), &kolkata()).unwrap();
+        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
+        assert_eq!(settlement.format, FileFormat { name: "milepost".into(), version: 2 });
+        let mut kept = serde_json::to_value(&settlement).unwrap();
+        kept.as_object_mut().unwrap().remove("format");
+        let kept: Settlement = serde_json::from_value(kept).unwrap();
+        assert_eq!(kept.format, FileFormat { name: "milepost".into(), version: 1 });
+    }
+
+    #[test]
     fn what_is_taken_back_counts_against_its_own_column_and_names_what_it_takes_back() {
-        let mut file = SettlementFile::new(Currency::Inr).unwrap();
+        let mut file = file(1);
         let back = |kind, amount_minor, millis| {
             let plain = entry(TransferKind::Reversal, amount_minor, millis);
             let transfer_id = TransferId::mint(Timestamp::from_millis(1), &[b"first"]);
             let reverses = Some(crate::ledger::Reversed { transfer_id, kind });
             Entry { subject: Subject { reverses, ..plain.subject.clone() }, ..plain }
         };
-        file.push(&entry(TransferKind::Collection, -150_000, 1)).unwrap();
-        file.push(&back(TransferKind::Collection, 150_000, 2)).unwrap();
-        file.push(&entry(TransferKind::Disbursement, 50_000, 3)).unwrap();
-        file.push(&back(TransferKind::Disbursement, -50_000, 4)).unwrap();
-        file.push(&entry(TransferKind::Adjustment, -7, 5)).unwrap();
-        file.push(&back(TransferKind::Settlement, 99, 6)).unwrap();
-        file.push(&entry(TransferKind::Adjustment, 2, 7)).unwrap();
+        file.push(&entry(TransferKind::Collection, -150_000, 1), None).unwrap();
+        file.push(&back(TransferKind::Collection, 150_000, 2), None).unwrap();
+        file.push(&entry(TransferKind::Disbursement, 50_000, 3), None).unwrap();
+        file.push(&back(TransferKind::Disbursement, -50_000, 4), None).unwrap();
+        file.push(&entry(TransferKind::Adjustment, -7, 5), None).unwrap();
+        file.push(&back(TransferKind::Settlement, 99, 6), None).unwrap();
+        file.push(&entry(TransferKind::Adjustment, 2, 7), None).unwrap();
         let totals = file.close().unwrap();
         let minor = |money: Money| money.amount_minor;
         assert_eq!((totals.count, minor(totals.collected), minor(totals.disbursed)), (6, 0, 0));
@@ -596,13 +740,15 @@ mod tests {
         let inr = |minor| Money::new(minor, Currency::Inr);
         let file = StoredFile { key: "k".into(), sha256: Sha256Hex::of(b""), bytes: 0, url: None, expires_in: None };
         let id = || TransferId::mint(Timestamp::EPOCH, &[b"s"]);
-        let totals = Totals { count: 1, collected: inr(10), disbursed: inr(30), adjusted: inr(0), net: inr(-20) };
+        let totals =
+            Totals { count: 1, collected: inr(10), disbursed: inr(30), adjusted: inr(0), net: inr(-20), late: None };
         let (after, transfer) = settlement.settle(id(), totals, file.clone()).unwrap();
         let sides: Vec<_> =
             transfer.unwrap().postings().iter().map(|side| (side.account.kind(), side.amount.amount_minor)).collect();
         assert_eq!(sides, [("partner_control", -20), ("partner_settlement", 20)]);
         assert_eq!(after.status, SettlementStatus::Settled);
-        let nothing = Totals { count: 0, collected: inr(0), disbursed: inr(0), adjusted: inr(0), net: inr(0) };
+        let nothing =
+            Totals { count: 0, collected: inr(0), disbursed: inr(0), adjusted: inr(0), net: inr(0), late: None };
         assert_eq!(settlement.settle(id(), nothing, file).unwrap().1, None);
     }
 }

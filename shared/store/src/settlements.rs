@@ -3,7 +3,9 @@
 use domain::{
     Command, Day, Event, Failed, OperatorName, PartnerName, Refusal, SettlementId, Timestamp, TransferId,
     access::Unseen,
+    day_close::DayClose,
     event::Happened,
+    late::{ClosedDays, When},
     ledger::{Account, Entry},
     operator::Operator,
     settlement::{Calendar, ClosedDay, Settlement, SettlementFile, SettlementStatus, Slot, StoredFile, Totals},
@@ -282,14 +284,20 @@ impl SettlementWriter {
         settlement: &Settlement,
         mut upload: Upload<'_>,
     ) -> Result<(Totals, StoredFile), Failed> {
-        let mut file = SettlementFile::new(settlement.currency)?;
+        let mut file = SettlementFile::new(settlement)?;
+        let mut days = ClosedDays::behind(settlement.business_day, settlement.opened_at);
         let control = Account::PartnerControl(settlement.partner_id.clone());
         let range = between_times(settlement.opened_at, settlement.cut_at);
         let ledger = Query::of(&self.table.names.ledger, keys::ledger(operator, &control));
         let mut pages = self.table.pages(Query { range, ..ledger });
         while let Some(entries) = pages.next().await? {
             for entry in entries {
-                file.push(&entry.read::<Entry>()?)?;
+                let entry: Entry = entry.read()?;
+                let late_for = match file.tells_late() {
+                    true => self.late_for(operator, &mut days, entry.effective_at).await?,
+                    false => None,
+                };
+                file.push(&entry, late_for)?;
                 if file.waiting() >= CHUNK_BYTES {
                     upload.push(&file.take()).await?;
                 }
@@ -298,5 +306,24 @@ impl SettlementWriter {
         let totals = file.close()?;
         upload.push(&file.take()).await?;
         Ok((totals, upload.finish().await?))
+    }
+
+    /// The closed day on which something happened that is late, followed back one day after the other.
+    async fn late_for(
+        &self,
+        operator: &OperatorName,
+        days: &mut ClosedDays,
+        effective_at: Timestamp,
+    ) -> Result<Option<Day>, Failed> {
+        loop {
+            match days.day_of(effective_at) {
+                When::InTime => return Ok(None),
+                When::Late(day) => return Ok(Some(day)),
+                When::Before(day) => {
+                    let kept = self.table.find(&keys::day_close(operator, day)).await?;
+                    days.learn(day, kept.map(Item::read::<DayClose>).transpose()?.as_ref());
+                }
+            }
+        }
     }
 }

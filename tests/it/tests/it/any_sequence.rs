@@ -9,15 +9,17 @@ use std::{
 };
 
 use domain::{
-    AgentId, Caller, Command, Currency, Delivery, Failed, Money, OperatorName, Refusal, RegionName, Role, Timestamp,
-    TransferId,
+    AgentId, Caller, Command, Currency, Day, Delivery, Failed, Money, OperatorName, Refusal, RegionName, Role,
+    Timestamp, TransferId,
     access::{
         Agent, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE,
         Partner, Route, SETTLEMENT_CREATE,
     },
+    day_close::DayClose,
     delivery::{Borrower, DeliveryKind, FailureReason, NewDelivery, Outcome, OutcomeKind},
     disbursement::{BankLine, Instruction, NewDisbursement, Reconciled},
     id::Sha256Hex,
+    late::{ClosedDays, When},
     ledger::{Account, Entry, Posting, Subject, Transfer, TransferKind, Unbalanced},
     operator::Operator,
     problem::Problem,
@@ -379,6 +381,7 @@ struct Field {
     payments: Vec<Instruction>,
     settlements: Vec<Settlement>,
     calendar: Calendar,
+    days: Vec<DayClose>,
     books: Books,
     sent: Vec<(String, Step)>,
     /// Keys of commands that have their answer.
@@ -419,6 +422,7 @@ impl Field {
             payments: vec![],
             settlements: vec![],
             calendar: Calendar::new(pennco),
+            days: vec![],
             books: Books { limits, entries: BTreeMap::new(), balances: BTreeMap::new() },
             sent: vec![],
             answered: BTreeSet::new(),
@@ -545,10 +549,11 @@ impl Field {
     fn settle(&self, behind: usize, command: &Command) -> Result<Change, Failed> {
         let (place, before) = latest(&self.settlements, behind)?;
         let control = Account::PartnerControl(before.partner_id.clone());
-        let mut file = SettlementFile::new(before.currency)?;
+        let mut file = SettlementFile::new(before)?;
+        let mut days = ClosedDays::behind(before.business_day, before.opened_at);
         for ((account, at, _), entry) in &self.books.entries {
             if *account == control && (before.opened_at..before.cut_at).contains(at) {
-                file.push(entry)?;
+                file.push(entry, self.late_for(&mut days, entry.effective_at))?;
             }
         }
         let totals = file.close()?;
@@ -563,6 +568,17 @@ impl Field {
         let (thing, transfer) = before.settle(transfer_id, totals, file)?;
         let transfer = transfer.map(|transfer| (transfer, before.cut_at));
         Ok(Change { settlement: Some(After { place, thing }), transfer, ..Change::default() })
+    }
+
+    /// The closed day on which something happened that is late.
+    fn late_for(&self, days: &mut ClosedDays, effective_at: Timestamp) -> Option<Day> {
+        loop {
+            match days.day_of(effective_at) {
+                When::InTime => return None,
+                When::Late(day) => return Some(day),
+                When::Before(day) => days.learn(day, self.days.iter().find(|kept| kept.business_day == day)),
+            }
+        }
     }
 
     /// Makes a decision true, once, as `Table::commit` does: a repeat changes nothing, a refusal is kept, and nothing is
@@ -595,6 +611,7 @@ impl Field {
         if let Some(day) = day {
             let settlements = self.operator.partners.iter().map(|one| day.settlement(one, self.operator.currency));
             self.settlements.extend(settlements);
+            self.days.push(day.day_close(&self.calendar, vec![]));
             self.calendar = day.after;
         }
         Ok(())
