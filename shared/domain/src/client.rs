@@ -234,6 +234,7 @@ mod tests {
             regions: vec![],
             partners: vec!["bfil".parse().unwrap()],
             payout_rails: std::collections::BTreeMap::new(),
+            settlement_formats: std::collections::BTreeMap::new(),
             business_calendar: crate::calendar::BusinessCalendar::default(),
             approvals: vec![],
         }

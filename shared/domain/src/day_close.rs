@@ -15,7 +15,8 @@ use crate::{
     export::CsvRows,
     id::Sha256Hex,
     ledger::{Account, Entry, TransferKind},
-    settlement::{Calendar, Late, Settlement, SettlementStatus, Slot, StoredFile, Totals, is_line},
+    settlement::{Calendar, Late, Settlement, SettlementStatus, Slot, StoredFile, Totals},
+    settlement_file::is_line,
 };
 
 /// How far the report of a day has come.
@@ -849,6 +850,7 @@ mod tests {
     use crate::{
         Money, TransferId,
         ledger::{Posting, Reversed, Subject, Transfer},
+        settlement_format::FileFormat,
     };
 
     const AGENTS: usize = 3;
@@ -917,7 +919,7 @@ mod tests {
             cut_at: day.cut_at,
             after: Calendar::new(operator()),
         };
-        let settled = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
+        let settled = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr, FileFormat::default());
         let agents = (0..AGENTS).map(|index| (agent(index), region(index)));
         let before = before.map(|report| (Sha256Hex::of(&report.to_json().unwrap()), report.clone()));
         let mut books = Books::begin(day, Currency::Inr, vec![settled], agents, before);

@@ -35,6 +35,8 @@ pub mod seal_key;
 pub mod secret;
 pub mod session;
 pub mod settlement;
+pub mod settlement_file;
+pub mod settlement_format;
 pub mod statement;
 pub mod throttle;
 pub mod time;

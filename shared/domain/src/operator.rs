@@ -13,6 +13,7 @@ use crate::{
     disbursement::{Instruction, NewDisbursement},
     ledger::Account,
     payout::Clock,
+    settlement_format::{FileFormat, MILEPOST, SettlementFormats},
     turn_around::{Rail, TurnArounds},
 };
 
@@ -38,6 +39,9 @@ pub struct Operator {
     /// Which way each partner is paid; IMPS where it says nothing.
     #[serde(default)]
     pub payout_rails: BTreeMap<PartnerName, Rail>,
+    /// How each partner's settlement files are laid out, by the name of a format; `milepost` where it says nothing.
+    #[serde(default)]
+    pub settlement_formats: BTreeMap<PartnerName, String>,
 }
 
 /// A partner's instruction as it is taken.
@@ -144,5 +148,14 @@ impl Operator {
     #[must_use]
     pub fn rail(&self, partner: &PartnerName) -> Rail {
         self.payout_rails.get(partner).copied().unwrap_or_default()
+    }
+
+    /// The format of a partner's next settlement: the newest version of its own.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when this release knows no format of that name.
+    pub fn settlement_format(&self, partner: &PartnerName) -> Result<FileFormat, Failed> {
+        let name = self.settlement_formats.get(partner).map_or(MILEPOST, String::as_str);
+        Ok(SettlementFormats::shipped()?.newest(name)?.format().clone())
     }
 }

@@ -599,6 +599,7 @@ mod tests {
         calendar::BusinessCalendar,
         id::Sha256Hex,
         settlement::{Calendar, StoredFile, Totals},
+        settlement_format::FileFormat,
         turn_around::tests::changing,
     };
 
@@ -637,7 +638,10 @@ mod tests {
         };
         let file = StoredFile { key: "k".into(), sha256: Sha256Hex::of(b""), bytes: 0, url: None, expires_in: None };
         let transfer_id = crate::TransferId::mint(Timestamp::EPOCH, &[b"s"]);
-        slot.settlement(&"bfil".parse().unwrap(), Currency::Inr).settle(transfer_id, totals, file).unwrap().0
+        slot.settlement(&"bfil".parse().unwrap(), Currency::Inr, FileFormat::default())
+            .settle(transfer_id, totals, file)
+            .unwrap()
+            .0
     }
 
     fn instructed(moment: &str) -> Payout {

@@ -415,6 +415,7 @@ mod tests {
                 regions: vec![],
                 partners: vec![],
                 payout_rails: BTreeMap::new(),
+                settlement_formats: BTreeMap::new(),
                 business_calendar: crate::calendar::BusinessCalendar::default(),
                 approvals: vec![],
             };

@@ -7,16 +7,13 @@ use crate::{
     Currency, Day, Failed, Money, OperatorName, PartnerName, PayoutId, Refusal, SettlementId, Timestamp, TransferId,
     access::{Belongings, Owned},
     calendar::BusinessDays,
-    export::CsvRows,
     id::Sha256Hex,
     ledger::{Account, Entry, Posting, Subject, Transfer, TransferKind},
+    settlement_format::{FileFormat, SettlementFormat},
 };
 
 /// Days that one tick closes at most when ticks were missed: a month.
 const MOST_DAYS_PER_TICK: usize = 31;
-
-/// The format of a partner that has none of its own.
-const MILEPOST: &str = "milepost";
 
 /// Which business days of an operator are closed; each day's entries are those from one cut to the next,
 /// so that every entry belongs to one day and to no other.
@@ -153,37 +150,6 @@ impl Late {
     }
 }
 
-/// Which layout a settlement's file has. It is chosen when the settlement is created and kept with it, so that a file is
-/// rebuilt to the same bytes by releases that lay out new ones otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FileFormat {
-    /// Its name.
-    pub name: String,
-    /// Which version of it.
-    pub version: u32,
-}
-
-/// What settlements from before there were formats have.
-impl Default for FileFormat {
-    fn default() -> Self {
-        Self { name: MILEPOST.to_owned(), version: 1 }
-    }
-}
-
-impl FileFormat {
-    /// What a new settlement gets.
-    #[must_use]
-    pub fn newest() -> Self {
-        Self { version: 2, ..Self::default() }
-    }
-
-    /// Whether its files tell late items from others.
-    #[must_use]
-    pub fn tells_late(&self) -> bool {
-        self.version >= 2
-    }
-}
-
 /// A file that lies in S3.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoredFile {
@@ -246,7 +212,7 @@ pub struct Settlement {
 impl Slot {
     /// The settlement of this day with a partner, still without entries.
     #[must_use]
-    pub fn settlement(&self, partner_id: &PartnerName, currency: Currency) -> Settlement {
+    pub fn settlement(&self, partner_id: &PartnerName, currency: Currency, format: FileFormat) -> Settlement {
         let operator = self.after.operator.as_str().as_bytes();
         let day = self.business_day.to_string();
         let seed = [operator, partner_id.as_str().as_bytes(), day.as_bytes()];
@@ -261,7 +227,7 @@ impl Slot {
             totals: None,
             transfer_id: None,
             file: None,
-            format: FileFormat::newest(),
+            format,
             payout_id: None,
             version: 1,
         }
@@ -275,10 +241,11 @@ impl Owned for Settlement {
 }
 
 impl Settlement {
-    /// Where its file lies.
+    /// Where its file lies, given its format.
     #[must_use]
-    pub fn file_key(&self, operator: &OperatorName) -> String {
-        format!("settlements/{operator}/{}/{}.csv", self.partner_id, self.business_day)
+    pub fn file_key(&self, operator: &OperatorName, format: &SettlementFormat) -> String {
+        let name = format.file_name(self.business_day, &self.partner_id, &self.settlement_id);
+        format!("settlements/{operator}/{}/{name}", self.partner_id)
     }
 
     /// The settlement with its file, and the transfer that moves what is owed out of the control account.
@@ -311,185 +278,6 @@ impl Settlement {
             ..self.clone()
         };
         Ok((after, transfer))
-    }
-}
-
-/// The file of a settlement as it grows, entry by entry: a header, a line an entry, a last line of control totals.
-/// The same entries in the same order give the same bytes.
-#[derive(Debug)]
-pub struct SettlementFile {
-    rows: CsvRows,
-    currency: Currency,
-    count: u64,
-    collected_minor: i64,
-    disbursed_minor: i64,
-    adjusted_minor: i64,
-    late: Option<Late>,
-}
-
-/// The column of the control totals that an entry of a control account counts in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
-    Collected,
-    Disbursed,
-    Adjusted,
-}
-
-impl Column {
-    /// Where a kind counts; one that is no business of a day's settlement counts nowhere.
-    fn of(kind: TransferKind) -> Option<Self> {
-        match kind {
-            TransferKind::Collection => Some(Self::Collected),
-            TransferKind::Disbursement => Some(Self::Disbursed),
-            TransferKind::Adjustment => Some(Self::Adjusted),
-            TransferKind::FloatIssue
-            | TransferKind::Settlement
-            | TransferKind::Deposit
-            | TransferKind::Budget
-            | TransferKind::Reversal => None,
-        }
-    }
-
-    /// An amount of a control account as the column shows it: what came in and what is owed are credits there.
-    fn shown(self, amount_minor: i64) -> Option<i64> {
-        match self {
-            Self::Collected | Self::Adjusted => amount_minor.checked_neg(),
-            Self::Disbursed => Some(amount_minor),
-        }
-    }
-}
-
-/// Whether an entry of a partner's control account is a line of its day's file: what settles earlier days is none.
-pub(crate) fn is_line(entry: &Entry) -> bool {
-    let reversed = entry.subject.reverses.as_ref();
-    Column::of(reversed.map_or(entry.kind, |reversed| reversed.kind)).is_some()
-}
-
-impl SettlementFile {
-    /// An empty file of a settlement.
-    ///
-    /// # Errors
-    /// [`Failed::Fault`] when the header cannot be written.
-    pub fn new(settlement: &Settlement) -> Result<Self, Failed> {
-        let (currency, tells_late) = (settlement.currency, settlement.format.tells_late());
-        let mut rows = CsvRows::new();
-        let mut header = vec![
-            "line",
-            "at",
-            "transfer_id",
-            "kind",
-            "delivery_id",
-            "reference",
-            "amount_minor",
-            "currency",
-            "reverses",
-        ];
-        header.extend(tells_late.then_some("late_for"));
-        rows.push(&header)?;
-        Ok(Self {
-            rows,
-            currency,
-            count: 0,
-            collected_minor: 0,
-            disbursed_minor: 0,
-            adjusted_minor: 0,
-            late: tells_late.then(|| Late::none(currency)),
-        })
-    }
-
-    /// Whether it must be known on which day something happened.
-    #[must_use]
-    pub fn tells_late(&self) -> bool {
-        self.late.is_some()
-    }
-
-    /// Adds an entry of the partner's control account; entries that settle earlier days are not part of this one. What
-    /// takes an earlier transfer back is a line of that transfer's kind with the opposite amount, and names it. What is late
-    /// comes with the closed day on which it happened, and names that.
-    ///
-    /// # Errors
-    /// [`Failed::Fault`] when a total does not fit, or the currency is another.
-    pub fn push(&mut self, entry: &Entry, late_for: Option<Day>) -> Result<(), Failed> {
-        let beyond = || Failed::fault("the totals of a settlement are beyond what can be counted");
-        if entry.amount.currency != self.currency {
-            return Err(Failed::fault("an entry of another currency in a control account"));
-        }
-        let reversed = entry.subject.reverses.as_ref();
-        let kind = reversed.map_or(entry.kind, |reversed| reversed.kind);
-        let Some(column) = Column::of(kind) else { return Ok(()) };
-        let amount_minor = column.shown(entry.amount.amount_minor).ok_or_else(beyond)?;
-        let total = match column {
-            Column::Collected => &mut self.collected_minor,
-            Column::Disbursed => &mut self.disbursed_minor,
-            Column::Adjusted => &mut self.adjusted_minor,
-        };
-        *total = total.checked_add(amount_minor).ok_or_else(beyond)?;
-        self.count = self.count.checked_add(1).ok_or_else(beyond)?;
-        if let (Some(late), Some(_)) = (&mut self.late, late_for) {
-            late.count(entry)?;
-        }
-        let late_for = late_for.map(|day| day.to_string()).unwrap_or_default();
-        let (line, at, amount) = (self.count.to_string(), entry.at.to_string(), amount_minor.to_string());
-        let reference = crate::export::text_cell(entry.subject.reference.as_deref().unwrap_or_default());
-        let mut cells = vec![
-            line.as_str(),
-            &at,
-            entry.transfer_id.as_str(),
-            kind.as_str(),
-            entry.subject.delivery_id.as_ref().map_or("", |id| id.as_str()),
-            &reference,
-            &amount,
-            self.currency.code(),
-            reversed.map_or("", |reversed| reversed.transfer_id.as_str()),
-        ];
-        cells.extend(self.late.is_some().then_some(late_for.as_str()));
-        self.rows.push(&cells)
-    }
-
-    /// The bytes written since this was last asked.
-    pub fn take(&mut self) -> Vec<u8> {
-        self.rows.take()
-    }
-
-    /// Bytes waiting to be taken.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.rows.waiting()
-    }
-
-    /// Writes the last line and gives the control totals.
-    ///
-    /// # Errors
-    /// [`Failed::Fault`] when the net does not fit.
-    pub fn close(&mut self) -> Result<Totals, Failed> {
-        let net_minor = self
-            .collected_minor
-            .checked_sub(self.disbursed_minor)
-            .and_then(|net| net.checked_add(self.adjusted_minor))
-            .ok_or_else(|| Failed::fault("the net of a settlement is beyond what can be counted"))?;
-        let minor = |amount_minor: i64| amount_minor.to_string();
-        let mut cells = vec![
-            "TOTAL".to_owned(),
-            self.count.to_string(),
-            minor(self.collected_minor),
-            minor(self.disbursed_minor),
-            minor(net_minor),
-            self.currency.code().to_owned(),
-            minor(self.adjusted_minor),
-        ];
-        match self.late {
-            Some(late) => cells.extend([late.count.to_string(), minor(late.net.amount_minor), String::new()]),
-            None => cells.extend([String::new(), String::new()]),
-        }
-        self.rows.push(&cells.iter().map(String::as_str).collect::<Vec<_>>())?;
-        Ok(Totals {
-            count: self.count,
-            collected: Money::new(self.collected_minor, self.currency),
-            disbursed: Money::new(self.disbursed_minor, self.currency),
-            adjusted: Money::new(self.adjusted_minor, self.currency),
-            net: Money::new(net_minor, self.currency),
-            late: self.late,
-        })
     }
 }
 
@@ -540,18 +328,6 @@ mod tests {
 
     fn calendar() -> Calendar {
         Calendar::new("pennco".parse().unwrap())
-    }
-
-    fn entry(kind: TransferKind, amount_minor: i64, millis: i64) -> Entry {
-        let at = Timestamp::from_millis(millis);
-        Entry {
-            transfer_id: TransferId::mint(at, &[b"t"]),
-            kind,
-            at,
-            amount: Money::new(amount_minor, Currency::Inr),
-            effective_at: at,
-            subject: Subject { reference: Some("=BF-1".into()), ..Subject::default() },
-        }
     }
 
     #[test]
@@ -653,90 +429,22 @@ mod tests {
         }
     }
 
-    /// A file of a settlement with this version of the format.
-    fn file(version: u32) -> SettlementFile {
-        let slot = calendar().close(date(2026, 11, 21), at("2026-11-21T06:30:00Z"), &kolkata()).unwrap();
-        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
-        let format = FileFormat { version, ..settlement.format.clone() };
-        SettlementFile::new(&Settlement { format, ..settlement }).unwrap()
-    }
-
-    #[test]
-    fn the_file_lists_what_moved_and_ends_with_its_totals() {
-        let mut file = file(1);
-        file.push(&entry(TransferKind::Collection, -150_000, 1), None).unwrap();
-        file.push(&entry(TransferKind::Settlement, 99, 2), None).unwrap();
-        file.push(&entry(TransferKind::Disbursement, 50_000, 3), None).unwrap();
-        let totals = file.close().unwrap();
-        assert_eq!(totals.late, None, "files of before do not tell");
-        assert_eq!((totals.count, totals.net.amount_minor), (2, 100_000));
-        let text = String::from_utf8(file.take()).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 4);
-        assert!(lines[1].contains(",collection,,'=BF-1,150000,INR"), "{}", lines[1]);
-        assert_eq!(lines[3], "TOTAL,2,150000,50000,100000,INR,0,,");
-    }
-
-    #[test]
-    fn what_is_late_names_its_day_and_is_counted_beside_the_rest() {
-        let mut file = file(2);
-        let (friday, thursday) = (Some(date(2026, 11, 20)), Some(date(2026, 11, 19)));
-        file.push(&entry(TransferKind::Collection, -150_000, 1), None).unwrap();
-        file.push(&entry(TransferKind::Collection, -7_000, 2), friday).unwrap();
-        file.push(&entry(TransferKind::Disbursement, 2_000, 3), thursday).unwrap();
-        file.push(&entry(TransferKind::Settlement, 99, 4), friday).unwrap();
-        let totals = file.close().unwrap();
-        assert_eq!((totals.count, totals.net.amount_minor), (3, 155_000));
-        assert_eq!(totals.late, Some(Late { count: 2, net: Money::new(5_000, Currency::Inr) }));
-        let text = String::from_utf8(file.take()).unwrap();
-        let ends: Vec<&str> = text.lines().map(|line| line.rsplit(",INR,").next().unwrap()).collect();
-        assert_eq!(ends[1..], [",", ",2026-11-20", ",2026-11-19", "0,2,5000,"]);
-        assert!(text.lines().next().unwrap().ends_with(",reverses,late_for"));
-    }
-
     #[test]
     fn a_settlement_from_before_there_were_formats_has_the_layout_of_then() {
         let slot = calendar().close(date(2026, 11, 21), at("2026-11-21T06:30:00Z"), &kolkata()).unwrap();
-        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
-        assert_eq!(settlement.format, FileFormat { name: "milepost".into(), version: 2 });
+        let newest = FileFormat { name: "pipe".into(), version: 3 };
+        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr, newest.clone());
         let mut kept = serde_json::to_value(&settlement).unwrap();
+        let read = |kept: &serde_json::Value| serde_json::from_value::<Settlement>(kept.clone()).unwrap().format;
+        assert_eq!(read(&kept), newest);
         kept.as_object_mut().unwrap().remove("format");
-        let kept: Settlement = serde_json::from_value(kept).unwrap();
-        assert_eq!(kept.format, FileFormat { name: "milepost".into(), version: 1 });
-    }
-
-    #[test]
-    fn what_is_taken_back_counts_against_its_own_column_and_names_what_it_takes_back() {
-        let mut file = file(1);
-        let back = |kind, amount_minor, millis| {
-            let plain = entry(TransferKind::Reversal, amount_minor, millis);
-            let transfer_id = TransferId::mint(Timestamp::from_millis(1), &[b"first"]);
-            let reverses = Some(crate::ledger::Reversed { transfer_id, kind });
-            Entry { subject: Subject { reverses, ..plain.subject.clone() }, ..plain }
-        };
-        file.push(&entry(TransferKind::Collection, -150_000, 1), None).unwrap();
-        file.push(&back(TransferKind::Collection, 150_000, 2), None).unwrap();
-        file.push(&entry(TransferKind::Disbursement, 50_000, 3), None).unwrap();
-        file.push(&back(TransferKind::Disbursement, -50_000, 4), None).unwrap();
-        file.push(&entry(TransferKind::Adjustment, -7, 5), None).unwrap();
-        file.push(&back(TransferKind::Settlement, 99, 6), None).unwrap();
-        file.push(&entry(TransferKind::Adjustment, 2, 7), None).unwrap();
-        let totals = file.close().unwrap();
-        let minor = |money: Money| money.amount_minor;
-        assert_eq!((totals.count, minor(totals.collected), minor(totals.disbursed)), (6, 0, 0));
-        assert_eq!((minor(totals.adjusted), minor(totals.net)), (5, 5), "less of a debit is more that is owed");
-        let text = String::from_utf8(file.take()).unwrap();
-        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
-        let taken_back: Vec<_> = [2, 4].iter().map(|at| (lines[*at][3], lines[*at][6], &lines[*at][8][..4])).collect();
-        assert_eq!(taken_back, [("collection", "-150000", "trf_"), ("disbursement", "-50000", "trf_")]);
-        assert_eq!((lines[5][3], lines[5][6], lines[5][8]), ("adjustment", "7", ""));
-        assert_eq!(lines[7], ["TOTAL", "6", "0", "0", "5", "INR", "5", "", ""]);
+        assert_eq!(read(&kept), FileFormat { name: "milepost".into(), version: 1 });
     }
 
     #[test]
     fn what_is_owed_leaves_the_control_account_and_nothing_moves_when_nothing_is() {
         let slot = calendar().close(date(2026, 11, 21), at("2026-11-21T06:30:00Z"), &kolkata()).unwrap();
-        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
+        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr, FileFormat::default());
         let inr = |minor| Money::new(minor, Currency::Inr);
         let file = StoredFile { key: "k".into(), sha256: Sha256Hex::of(b""), bytes: 0, url: None, expires_in: None };
         let id = || TransferId::mint(Timestamp::EPOCH, &[b"s"]);

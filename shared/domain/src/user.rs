@@ -535,6 +535,7 @@ mod tests {
             regions: vec!["pune-north".parse().unwrap(), "pune-south".parse().unwrap()],
             partners: vec!["bfil".parse().unwrap()],
             payout_rails: std::collections::BTreeMap::new(),
+            settlement_formats: std::collections::BTreeMap::new(),
             business_calendar: crate::calendar::BusinessCalendar::default(),
             approvals: vec![],
         }

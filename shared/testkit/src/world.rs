@@ -558,6 +558,7 @@ async fn open_office(directory: &Directory, signer: &Signer, name: &str) -> Offi
         regions: REGIONS.map(region).to_vec(),
         partners: PARTNERS.map(|partner| partner.parse().expect("a partner")).to_vec(),
         payout_rails: std::collections::BTreeMap::new(),
+        settlement_formats: std::collections::BTreeMap::new(),
         business_calendar: domain::calendar::BusinessCalendar::default(),
         approvals: vec![APPROVALS.parse().expect("a rule")],
     };

@@ -3,15 +3,18 @@
 //! The API has no route for it: whoever may do this is above every operator. So it writes what the API would, with the
 //! rights of whoever runs it.
 
+use std::collections::BTreeMap;
+
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::Credentials;
 use clap::Args;
 use domain::{
-    Failed, OperatorName, Timestamp, UserId,
+    Failed, OperatorName, PartnerName, Timestamp, UserId,
     access::Role,
     approval::ApprovalRule,
     calendar::BusinessCalendar,
     operator::Operator,
+    settlement_format::SettlementFormats,
     user::{KeptUser, User, UserStatus},
 };
 use store::{Directory, Table, TableNames};
@@ -46,6 +49,10 @@ pub struct NewOperator {
     /// approve, and how long a request waits for them.
     #[arg(long, value_name = "RULE")]
     pub approvals: Vec<ApprovalRule>,
+    /// How partners' settlement files are laid out, as `<partner>=<format>`: `milepost`, `pipe` or `fixed`; who is not
+    /// named has `milepost`.
+    #[arg(long, value_delimiter = ',', value_name = "PARTNER=FORMAT")]
+    pub settlement_formats: Vec<String>,
     /// Port of the emulator.
     #[arg(long, default_value_t = stack::PORT)]
     pub port: u16,
@@ -95,7 +102,8 @@ impl NewOperator {
             currency: serde_json::from_value(self.currency.clone().into()).map_err(Failed::fault)?,
             regions: self.regions.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
             partners: self.partners.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
-            payout_rails: std::collections::BTreeMap::new(),
+            payout_rails: BTreeMap::new(),
+            settlement_formats: self.settlement_formats()?,
             business_calendar: match &self.calendar {
                 Some(path) => {
                     serde_json::from_slice(&std::fs::read(path).map_err(Failed::fault)?).map_err(Failed::fault)?
@@ -104,6 +112,17 @@ impl NewOperator {
             },
             approvals: self.approvals.clone(),
         })
+    }
+
+    fn settlement_formats(&self) -> Result<BTreeMap<PartnerName, String>, Failed> {
+        let known = SettlementFormats::shipped()?;
+        let mut formats = BTreeMap::new();
+        for rule in &self.settlement_formats {
+            let (partner, name) =
+                rule.split_once('=').ok_or_else(|| Failed::fault("a format is <partner>=<format>"))?;
+            formats.insert(partner.parse().map_err(Failed::fault)?, known.newest(name)?.format().name.clone());
+        }
+        Ok(formats)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a tool at a desk has a clock")]

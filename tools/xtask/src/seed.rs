@@ -114,6 +114,7 @@ impl Seed {
                     .map_err(Failed::fault)?,
                 partners: PARTNERS.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
                 payout_rails: std::collections::BTreeMap::new(),
+                settlement_formats: std::collections::BTreeMap::new(),
                 business_calendar: domain::calendar::BusinessCalendar::default(),
                 approvals: vec![APPROVALS.parse().map_err(Failed::fault)?],
             };

@@ -23,7 +23,9 @@ use domain::{
     ledger::{Account, Entry, Posting, Subject, Transfer, TransferKind, Unbalanced},
     operator::Operator,
     problem::Problem,
-    settlement::{Calendar, Settlement, SettlementFile, SettlementStatus, Slot, StoredFile},
+    settlement::{Calendar, Settlement, SettlementStatus, Slot, StoredFile},
+    settlement_file::SettlementFile,
+    settlement_format::SettlementFormats,
 };
 use proptest::{
     prelude::*,
@@ -410,6 +412,7 @@ impl Field {
                 regions,
                 partners: PARTNERS.map(name).to_vec(),
                 payout_rails: std::collections::BTreeMap::new(),
+                settlement_formats: std::collections::BTreeMap::new(),
                 business_calendar: domain::calendar::BusinessCalendar::default(),
                 approvals: vec![],
             },
@@ -549,7 +552,8 @@ impl Field {
     fn settle(&self, behind: usize, command: &Command) -> Result<Change, Failed> {
         let (place, before) = latest(&self.settlements, behind)?;
         let control = Account::PartnerControl(before.partner_id.clone());
-        let mut file = SettlementFile::new(before)?;
+        let format = SettlementFormats::shipped()?.version(&before.format)?;
+        let mut file = SettlementFile::new(&self.operator.operator, before, &format)?;
         let mut days = ClosedDays::behind(before.business_day, before.opened_at);
         for ((account, at, _), entry) in &self.books.entries {
             if *account == control && (before.opened_at..before.cut_at).contains(at) {
@@ -557,7 +561,7 @@ impl Field {
             }
         }
         let totals = file.close()?;
-        let (key, rows) = (before.file_key(&self.operator.operator), file.take());
+        let (key, rows) = (before.file_key(&self.operator.operator, &format), file.take());
         let (sha256, bytes) = (Sha256Hex::of(&rows), rows.len() as u64);
         let file = StoredFile { key, sha256, bytes, url: None, expires_in: None };
         if before.status == SettlementStatus::Settled {
@@ -609,8 +613,10 @@ impl Field {
         keep(&mut self.payments, payment);
         keep(&mut self.settlements, settlement);
         if let Some(day) = day {
-            let settlements = self.operator.partners.iter().map(|one| day.settlement(one, self.operator.currency));
-            self.settlements.extend(settlements);
+            for partner in &self.operator.partners {
+                let format = self.operator.settlement_format(partner)?;
+                self.settlements.push(day.settlement(partner, self.operator.currency, format));
+            }
             self.days.push(day.day_close(&self.calendar, vec![]));
             self.calendar = day.after;
         }

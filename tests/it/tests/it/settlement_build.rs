@@ -283,3 +283,59 @@ async fn a_day_that_was_closed_before_files_told_late_visits_keeps_the_layout_of
     let report = day_close_build::seen(&world, &pennco.settlement, "2026-11-22").await;
     assert_eq!(report.json["partners"][0].get("late"), None, "reports of before have no such part");
 }
+
+/// Says how the first partner's next files are laid out.
+async fn give_format(world: &World, name: &str) {
+    let kept = world.table.items(RECORDS);
+    let is_it = |item: &&serde_json::Value| item["operator"]["S"] == "pennco" && item.get("zone").is_some();
+    let operator = kept.iter().find(is_it).unwrap();
+    let given = update(world, operator).update_expression("SET settlement_formats.bfil = :to");
+    given.expression_attribute_values(":to", AttributeValue::S(name.to_owned())).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_partner_gets_its_own_format_from_the_next_day_on_and_each_file_is_rebuilt_in_the_format_it_was_built_in() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    reported(&world, "BF-1", 150_050, -1_000, 0).await;
+    give_format(&world, "pipe").await;
+    let id = close(&world, pennco, 60_000).await;
+    give_format(&world, "fixed").await;
+    settled_and_reported(&world).await;
+    let settled = settlement_get::get(&world, &pennco.partners[0], &id).await;
+    assert_eq!(settled.json["format"], json!({ "name": "pipe", "version": 1 }));
+    assert_eq!(settled.text("/file/key"), "settlements/pennco/bfil/bfil-20261121.txt");
+    let bytes = world.bucket.follow(settled.text("/file/url")).unwrap();
+    let file = String::from_utf8(bytes.clone()).unwrap();
+    let records: Vec<&str> = file.split_terminator("\r\n").collect();
+    assert_eq!(records[0], format!("H|pennco|bfil|{id}|21-11-2026|INR"));
+    assert!(records[1].contains("|collection|1500.50|21-11-2026|"), "{file}");
+    assert_eq!(records[2], "T|1|1500.50|0.00|0.00|1500.50|0|0.00");
+    settled_and_reported(&world).await;
+    assert_eq!(world.bucket.object("settlements/pennco/bfil/bfil-20261121.txt").unwrap(), bytes);
+    assert!(
+        world.bucket.keys().contains(&format!("settlements/pennco/lnt-finance/{TODAY}.csv")),
+        "the other has its own"
+    );
+
+    reported(&world, "BF-LATE", 20_000, 0, 120_000).await;
+    day_close_build::close(&world, pennco, "2026-11-22", 86_400_000).await;
+    settled_and_reported(&world).await;
+    let fixed = String::from_utf8(world.bucket.object("settlements/pennco/bfil/bfil-20261122.dat").unwrap()).unwrap();
+    let records: Vec<&str> = fixed.split_terminator("\r\n").collect();
+    assert!(records.len() == 3 && records.iter().all(|record| record.len() == 193), "{fixed}");
+    let late = records[1];
+    assert_eq!((&late[22..30], &late[137..152], &late[155..163]), ("20261121", "000000000020000", "20261121"));
+}
+
+#[tokio::test]
+async fn a_format_that_this_release_does_not_know_closes_no_day_until_it_is_known() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    give_format(&world, "punch-cards").await;
+    let request = |key: &str| command(&pennco.settlement, &SETTLEMENT_CREATE, key, &json!({ "business_day": TODAY }));
+    assert_eq!(call(&world, &SETTLEMENT_CREATE, &request("first")).await.status, 500);
+    assert_eq!(settlement_list::list(&world, &pennco.settlement, &[]).await.items().len(), 0);
+    give_format(&world, "milepost").await;
+    assert_eq!(call(&world, &SETTLEMENT_CREATE, &request("first")).await.status, 202, "a fault is no answer to keep");
+}
