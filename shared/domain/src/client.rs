@@ -235,6 +235,7 @@ mod tests {
             partners: vec!["bfil".parse().unwrap()],
             payout_rails: std::collections::BTreeMap::new(),
             cash_reservation: crate::reservation::CashReservation::default(),
+            settlement_formats: std::collections::BTreeMap::new(),
             business_calendar: crate::calendar::BusinessCalendar::default(),
             approvals: vec![],
         }

@@ -15,7 +15,8 @@ use crate::{
     export::CsvRows,
     id::Sha256Hex,
     ledger::{Account, Entry, TransferKind},
-    settlement::{Calendar, Settlement, SettlementStatus, Slot, StoredFile, Totals},
+    settlement::{Calendar, Late, Settlement, SettlementStatus, Slot, StoredFile, Totals},
+    settlement_file::is_line,
 };
 
 /// How far the report of a day has come.
@@ -419,6 +420,10 @@ pub struct PartnerRow {
     pub payable: Flows,
     /// The day's settlement.
     pub settlement: Option<SettledPart>,
+    /// What of the control account's entries happened on business days that were closed before; none where the day's
+    /// settlement does not tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub late: Option<Late>,
 }
 
 /// What a report keeps of a partner's settlement.
@@ -605,6 +610,13 @@ impl Report {
             ] {
                 controls.push(Control::of(format!("settlement.{partner}.{name}"), ours, theirs));
             }
+            let (Some(ours), Some(theirs)) = (row.late, totals.late) else { continue };
+            for (name, ours, theirs) in [
+                ("late_count", count(ours.count)?, count(theirs.count)?),
+                ("late_net", ours.net.amount_minor, theirs.net.amount_minor),
+            ] {
+                controls.push(Control::of(format!("settlement.{partner}.{name}"), ours, theirs));
+            }
         }
         Ok(controls)
     }
@@ -709,6 +721,7 @@ pub struct Books {
     regions: BTreeMap<AgentId, RegionName>,
     partners: BTreeSet<PartnerName>,
     purposes: BTreeSet<Account>,
+    late: BTreeMap<PartnerName, Late>,
     current: Option<Open>,
     closed: BTreeMap<String, (Account, Flows)>,
     hash: Sha256,
@@ -749,6 +762,10 @@ impl Books {
         regions.extend(agents);
         let named = before.iter().flat_map(|(_, report)| report.purposes.iter().map(|row| row.account.clone()));
         let purposes = named.chain(purposes).collect();
+        // Days that were reported before settlements told late items are reported again without them, to the same bytes.
+        let tells_late = |settled: &&Settlement| settled.totals.is_some_and(|totals| totals.late.is_some());
+        let late = settlements.iter().filter(tells_late);
+        let late = late.map(|settled| (settled.partner_id.clone(), Late::none(settled.currency))).collect();
         Self {
             day: day.clone(),
             shape: day.shape(),
@@ -760,6 +777,7 @@ impl Books {
             regions,
             partners,
             purposes,
+            late,
             current: None,
             closed: BTreeMap::new(),
             hash: Sha256::new(),
@@ -848,6 +866,15 @@ impl Books {
         self.hash.update(line.map_err(Failed::fault)?.as_bytes());
         self.hash.update(b"\n");
         open.is_known = true;
+        let is_late = self.day.previous.is_some() && entry.effective_at < self.day.opened_at;
+        if let Account::PartnerControl(partner_id) = &open.account
+            && let Some(late) = self.late.get_mut(partner_id)
+            && is_late
+            && is_line(entry)
+            && entry.at >= self.day.opened_at
+        {
+            late.count(entry)?;
+        }
         if entry.at < self.day.opened_at {
             self.carried = self.carried.saturating_add(1);
             open.flows.carry(entry)
@@ -905,6 +932,7 @@ impl Books {
                     totals: settled.totals,
                     file_sha256: settled.file.as_ref().map(|file| file.sha256.clone()),
                 }),
+                late: self.late.get(partner_id).copied(),
             });
         }
         let own = |account: fn(OperatorName) -> Account| read(account(self.day.operator.clone()));
@@ -958,6 +986,7 @@ mod tests {
     use crate::{
         Money, TransferId,
         ledger::{Posting, Reversed, Subject, Transfer},
+        settlement_format::FileFormat,
     };
 
     const AGENTS: usize = 3;
@@ -1044,7 +1073,7 @@ mod tests {
             cut_at: day.cut_at,
             after: Calendar::new(operator()),
         };
-        let settled = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
+        let settled = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr, FileFormat::default());
         let agents = (0..AGENTS).map(|index| (agent(index), region(index)));
         let before = before.map(|report| (Sha256Hex::of(&report.to_json().unwrap()), report.clone()));
         let mut books = Books::begin(day, Currency::Inr, vec![settled], agents, purposes(), before);

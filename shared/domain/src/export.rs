@@ -14,6 +14,7 @@ use crate::{
     ledger::{Account, Entry},
     operator::Operator,
     settlement::StoredFile,
+    settlement_format::LineEnding,
     track::Point,
 };
 
@@ -167,9 +168,12 @@ pub fn text_cell(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
-/// CSV as it grows: RFC 4180 quoting, `\n` line ends, so that equal rows give equal bytes.
+/// CSV as it grows: RFC 4180 quoting, commas and `\n` line ends unless something else is asked for, so that equal rows give
+/// equal bytes.
 #[derive(Debug)]
 pub struct CsvRows {
+    by: u8,
+    ends: LineEnding,
     writer: csv::Writer<Vec<u8>>,
     bytes: usize,
 }
@@ -184,7 +188,17 @@ impl CsvRows {
     /// No rows yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { writer: csv::WriterBuilder::new().flexible(true).from_writer(Vec::new()), bytes: 0 }
+        Self::separated(b',', LineEnding::Lf)
+    }
+
+    /// No rows yet, of cells with this sign between them.
+    pub(crate) fn separated(by: u8, ends: LineEnding) -> Self {
+        let mut writer = csv::WriterBuilder::new();
+        writer.flexible(true).delimiter(by).terminator(match ends {
+            LineEnding::Lf => csv::Terminator::Any(b'\n'),
+            LineEnding::Crlf => csv::Terminator::CRLF,
+        });
+        Self { by, ends, writer: writer.from_writer(Vec::new()), bytes: 0 }
     }
 
     /// Adds a row.
@@ -204,7 +218,8 @@ impl CsvRows {
 
     /// The bytes since this was last asked.
     pub fn take(&mut self) -> Vec<u8> {
-        let full = std::mem::take(self);
+        let empty = Self::separated(self.by, self.ends);
+        let full = std::mem::replace(self, empty);
         full.writer.into_inner().unwrap_or_default()
     }
 }

@@ -20,6 +20,9 @@ pub enum Currency {
 }
 
 impl Currency {
+    /// Digits of minor units in a major one, in each of them.
+    pub const MINOR_DIGITS: usize = 2;
+
     /// The ISO 4217 code.
     #[must_use]
     pub fn code(self) -> &'static str {

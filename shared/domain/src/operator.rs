@@ -15,6 +15,7 @@ use crate::{
     payout::Clock,
     reservation::{CashReservation, Reservation},
     transfer::{Made, ProposedTransfer},
+    settlement_format::{FileFormat, MILEPOST, SettlementFormats},
     turn_around::{Rail, TurnArounds},
 };
 
@@ -47,6 +48,9 @@ pub struct Operator {
     /// Whether agents' cash is set aside for the payments that they are to make.
     #[serde(default)]
     pub cash_reservation: CashReservation,
+    /// How each partner's settlement files are laid out, by the name of a format; `milepost` where it says nothing.
+    #[serde(default)]
+    pub settlement_formats: BTreeMap<PartnerName, String>,
 }
 
 /// A partner's instruction as it is taken.
@@ -194,5 +198,14 @@ impl Operator {
     #[must_use]
     pub fn rail(&self, partner: &PartnerName) -> Rail {
         self.payout_rails.get(partner).copied().unwrap_or_default()
+    }
+
+    /// The format of a partner's next settlement: the newest version of its own.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when this release knows no format of that name.
+    pub fn settlement_format(&self, partner: &PartnerName) -> Result<FileFormat, Failed> {
+        let name = self.settlement_formats.get(partner).map_or(MILEPOST, String::as_str);
+        Ok(SettlementFormats::shipped()?.newest(name)?.format().clone())
     }
 }

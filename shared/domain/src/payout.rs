@@ -625,6 +625,7 @@ mod tests {
         calendar::BusinessCalendar,
         id::Sha256Hex,
         settlement::{Calendar, StoredFile, Totals},
+        settlement_format::FileFormat,
         turn_around::tests::changing,
     };
 
@@ -653,11 +654,20 @@ mod tests {
     fn settled(net_minor: i64) -> Settlement {
         let slot =
             Calendar::new(pennco()).close(date(2026, 11, 20), at("2026-11-20T15:00:00Z"), &clock().days).unwrap();
-        let totals =
-            Totals { count: 1, collected: inr(net_minor), disbursed: inr(0), adjusted: inr(0), net: inr(net_minor) };
+        let totals = Totals {
+            count: 1,
+            collected: inr(net_minor),
+            disbursed: inr(0),
+            adjusted: inr(0),
+            net: inr(net_minor),
+            late: None,
+        };
         let file = StoredFile { key: "k".into(), sha256: Sha256Hex::of(b""), bytes: 0, url: None, expires_in: None };
         let transfer_id = crate::TransferId::mint(Timestamp::EPOCH, &[b"s"]);
-        slot.settlement(&"bfil".parse().unwrap(), Currency::Inr).settle(transfer_id, totals, file).unwrap().0
+        slot.settlement(&"bfil".parse().unwrap(), Currency::Inr, FileFormat::default())
+            .settle(transfer_id, totals, file)
+            .unwrap()
+            .0
     }
 
     fn instructed(moment: &str) -> Payout {

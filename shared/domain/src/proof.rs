@@ -514,7 +514,7 @@ mod tests {
         for _ in 0..4 {
             let closed = calendar.last_closed.unwrap_or(jiff::civil::date(2026, 11, 9));
             let slot = calendar.close(days.after(closed).unwrap(), now(), &days).unwrap();
-            let settled = slot.settlement(&partners[0], Currency::Inr);
+            let settled = slot.settlement(&partners[0], Currency::Inr, crate::settlement_format::FileFormat::default());
             settlements.push(Settlement { status: SettlementStatus::Settled, ..settled });
             calendar = slot.after;
         }

@@ -492,6 +492,7 @@ mod tests {
                 partners: vec![],
                 payout_rails: BTreeMap::new(),
                 cash_reservation: CashReservation::default(),
+                settlement_formats: BTreeMap::new(),
                 business_calendar: crate::calendar::BusinessCalendar::default(),
                 approvals: vec![],
             };

@@ -7,9 +7,9 @@ use crate::{
     Currency, Day, Failed, Money, OperatorName, PartnerName, PayoutId, Refusal, SettlementId, Timestamp, TransferId,
     access::{Belongings, Owned},
     calendar::BusinessDays,
-    export::CsvRows,
     id::Sha256Hex,
     ledger::{Account, Entry, Posting, Subject, Transfer, TransferKind},
+    settlement_format::{FileFormat, SettlementFormat},
 };
 
 /// Days that one tick closes at most when ticks were missed: a month.
@@ -131,6 +131,37 @@ pub struct Totals {
     pub adjusted: Money,
     /// What the operator owes the partner, collected less disbursed and adjusted; negative when the partner owes.
     pub net: Money,
+    /// What of it happened on business days that were closed before; none in files whose format does not tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub late: Option<Late>,
+}
+
+/// Entries that were posted after the cut of the business day on which they happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Late {
+    /// How many.
+    pub count: u64,
+    /// What the operator owes the partner for them; negative when the partner owes.
+    pub net: Money,
+}
+
+impl Late {
+    /// None yet, in a currency.
+    #[must_use]
+    pub fn none(currency: Currency) -> Self {
+        Self { count: 0, net: Money::zero(currency) }
+    }
+
+    /// Counts an entry of a partner's control account, where what is owed is a credit.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the net does not fit, or the currency is another.
+    pub fn count(&mut self, entry: &Entry) -> Result<(), Failed> {
+        let owed = entry.amount.negated().map_err(Failed::fault)?;
+        self.net = self.net.plus(owed).map_err(Failed::fault)?;
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
 }
 
 /// A file that lies in S3.
@@ -182,6 +213,9 @@ pub struct Settlement {
     pub transfer_id: Option<TransferId>,
     /// Its file.
     pub file: Option<StoredFile>,
+    /// How its file is laid out.
+    #[serde(default)]
+    pub format: FileFormat,
     /// The latest payout of what the operator owes for it; none when nothing is owed.
     #[serde(default)]
     pub payout_id: Option<PayoutId>,
@@ -192,7 +226,7 @@ pub struct Settlement {
 impl Slot {
     /// The settlement of this day with a partner, still without entries.
     #[must_use]
-    pub fn settlement(&self, partner_id: &PartnerName, currency: Currency) -> Settlement {
+    pub fn settlement(&self, partner_id: &PartnerName, currency: Currency, format: FileFormat) -> Settlement {
         let operator = self.after.operator.as_str().as_bytes();
         let day = self.business_day.to_string();
         let seed = [operator, partner_id.as_str().as_bytes(), day.as_bytes()];
@@ -207,6 +241,7 @@ impl Slot {
             totals: None,
             transfer_id: None,
             file: None,
+            format,
             payout_id: None,
             version: 1,
         }
@@ -220,10 +255,11 @@ impl Owned for Settlement {
 }
 
 impl Settlement {
-    /// Where its file lies.
+    /// Where its file lies, given its format.
     #[must_use]
-    pub fn file_key(&self, operator: &OperatorName) -> String {
-        format!("settlements/{operator}/{}/{}.csv", self.partner_id, self.business_day)
+    pub fn file_key(&self, operator: &OperatorName, format: &SettlementFormat) -> String {
+        let name = format.file_name(self.business_day, &self.partner_id, &self.settlement_id);
+        format!("settlements/{operator}/{}/{name}", self.partner_id)
     }
 
     /// The settlement with its file, and the transfer that moves what is owed out of the control account.
@@ -256,148 +292,6 @@ impl Settlement {
             ..self.clone()
         };
         Ok((after, transfer))
-    }
-}
-
-/// The file of a settlement as it grows, entry by entry: a header, a line an entry, a last line of control totals.
-/// The same entries in the same order give the same bytes.
-#[derive(Debug)]
-pub struct SettlementFile {
-    rows: CsvRows,
-    currency: Currency,
-    count: u64,
-    collected_minor: i64,
-    disbursed_minor: i64,
-    adjusted_minor: i64,
-}
-
-/// The column of the control totals that an entry of a control account counts in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
-    Collected,
-    Disbursed,
-    Adjusted,
-}
-
-impl Column {
-    /// Where a kind counts; one that is no business of a day's settlement counts nowhere.
-    fn of(kind: TransferKind) -> Option<Self> {
-        match kind {
-            TransferKind::Collection => Some(Self::Collected),
-            TransferKind::Disbursement => Some(Self::Disbursed),
-            TransferKind::Adjustment => Some(Self::Adjusted),
-            TransferKind::FloatIssue
-            | TransferKind::Settlement
-            | TransferKind::Deposit
-            | TransferKind::Budget
-            | TransferKind::Payout
-            | TransferKind::Reversal => None,
-        }
-    }
-
-    /// An amount of a control account as the column shows it: what came in and what is owed are credits there.
-    fn shown(self, amount_minor: i64) -> Option<i64> {
-        match self {
-            Self::Collected | Self::Adjusted => amount_minor.checked_neg(),
-            Self::Disbursed => Some(amount_minor),
-        }
-    }
-}
-
-impl SettlementFile {
-    /// An empty file in a currency.
-    ///
-    /// # Errors
-    /// [`Failed::Fault`] when the header cannot be written.
-    pub fn new(currency: Currency) -> Result<Self, Failed> {
-        let mut rows = CsvRows::new();
-        rows.push(&[
-            "line",
-            "at",
-            "transfer_id",
-            "kind",
-            "delivery_id",
-            "reference",
-            "amount_minor",
-            "currency",
-            "reverses",
-        ])?;
-        Ok(Self { rows, currency, count: 0, collected_minor: 0, disbursed_minor: 0, adjusted_minor: 0 })
-    }
-
-    /// Adds an entry of the partner's control account; entries that settle earlier days are not part of this one. What
-    /// takes an earlier transfer back is a line of that transfer's kind with the opposite amount, and names it.
-    ///
-    /// # Errors
-    /// [`Failed::Fault`] when a total does not fit, or the currency is another.
-    pub fn push(&mut self, entry: &Entry) -> Result<(), Failed> {
-        let beyond = || Failed::fault("the totals of a settlement are beyond what can be counted");
-        if entry.amount.currency != self.currency {
-            return Err(Failed::fault("an entry of another currency in a control account"));
-        }
-        let reversed = entry.subject.reverses.as_ref();
-        let kind = reversed.map_or(entry.kind, |reversed| reversed.kind);
-        let Some(column) = Column::of(kind) else { return Ok(()) };
-        let amount_minor = column.shown(entry.amount.amount_minor).ok_or_else(beyond)?;
-        let total = match column {
-            Column::Collected => &mut self.collected_minor,
-            Column::Disbursed => &mut self.disbursed_minor,
-            Column::Adjusted => &mut self.adjusted_minor,
-        };
-        *total = total.checked_add(amount_minor).ok_or_else(beyond)?;
-        self.count = self.count.checked_add(1).ok_or_else(beyond)?;
-        self.rows.push(&[
-            &self.count.to_string(),
-            &entry.at.to_string(),
-            entry.transfer_id.as_str(),
-            kind.as_str(),
-            entry.subject.delivery_id.as_ref().map_or("", |id| id.as_str()),
-            &crate::export::text_cell(entry.subject.reference.as_deref().unwrap_or_default()),
-            &amount_minor.to_string(),
-            self.currency.code(),
-            reversed.map_or("", |reversed| reversed.transfer_id.as_str()),
-        ])
-    }
-
-    /// The bytes written since this was last asked.
-    pub fn take(&mut self) -> Vec<u8> {
-        self.rows.take()
-    }
-
-    /// Bytes waiting to be taken.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.rows.waiting()
-    }
-
-    /// Writes the last line and gives the control totals.
-    ///
-    /// # Errors
-    /// [`Failed::Fault`] when the net does not fit.
-    pub fn close(&mut self) -> Result<Totals, Failed> {
-        let net_minor = self
-            .collected_minor
-            .checked_sub(self.disbursed_minor)
-            .and_then(|net| net.checked_add(self.adjusted_minor))
-            .ok_or_else(|| Failed::fault("the net of a settlement is beyond what can be counted"))?;
-        self.rows.push(&[
-            "TOTAL",
-            &self.count.to_string(),
-            &self.collected_minor.to_string(),
-            &self.disbursed_minor.to_string(),
-            &net_minor.to_string(),
-            self.currency.code(),
-            &self.adjusted_minor.to_string(),
-            "",
-            "",
-        ])?;
-        Ok(Totals {
-            count: self.count,
-            collected: Money::new(self.collected_minor, self.currency),
-            disbursed: Money::new(self.disbursed_minor, self.currency),
-            adjusted: Money::new(self.adjusted_minor, self.currency),
-            net: Money::new(net_minor, self.currency),
-        })
     }
 }
 
@@ -448,18 +342,6 @@ mod tests {
 
     fn calendar() -> Calendar {
         Calendar::new("pennco".parse().unwrap())
-    }
-
-    fn entry(kind: TransferKind, amount_minor: i64, millis: i64) -> Entry {
-        let at = Timestamp::from_millis(millis);
-        Entry {
-            transfer_id: TransferId::mint(at, &[b"t"]),
-            kind,
-            at,
-            amount: Money::new(amount_minor, Currency::Inr),
-            effective_at: at,
-            subject: Subject { reference: Some("=BF-1".into()), ..Subject::default() },
-        }
     }
 
     #[test]
@@ -578,62 +460,33 @@ mod tests {
     }
 
     #[test]
-    fn the_file_lists_what_moved_and_ends_with_its_totals() {
-        let mut file = SettlementFile::new(Currency::Inr).unwrap();
-        file.push(&entry(TransferKind::Collection, -150_000, 1)).unwrap();
-        file.push(&entry(TransferKind::Settlement, 99, 2)).unwrap();
-        file.push(&entry(TransferKind::Disbursement, 50_000, 3)).unwrap();
-        let totals = file.close().unwrap();
-        assert_eq!((totals.count, totals.net.amount_minor), (2, 100_000));
-        let text = String::from_utf8(file.take()).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 4);
-        assert!(lines[1].contains(",collection,,'=BF-1,150000,INR"), "{}", lines[1]);
-        assert_eq!(lines[3], "TOTAL,2,150000,50000,100000,INR,0,,");
-    }
-
-    #[test]
-    fn what_is_taken_back_counts_against_its_own_column_and_names_what_it_takes_back() {
-        let mut file = SettlementFile::new(Currency::Inr).unwrap();
-        let back = |kind, amount_minor, millis| {
-            let plain = entry(TransferKind::Reversal, amount_minor, millis);
-            let transfer_id = TransferId::mint(Timestamp::from_millis(1), &[b"first"]);
-            let reverses = Some(crate::ledger::Reversed { transfer_id, kind });
-            Entry { subject: Subject { reverses, ..plain.subject.clone() }, ..plain }
-        };
-        file.push(&entry(TransferKind::Collection, -150_000, 1)).unwrap();
-        file.push(&back(TransferKind::Collection, 150_000, 2)).unwrap();
-        file.push(&entry(TransferKind::Disbursement, 50_000, 3)).unwrap();
-        file.push(&back(TransferKind::Disbursement, -50_000, 4)).unwrap();
-        file.push(&entry(TransferKind::Adjustment, -7, 5)).unwrap();
-        file.push(&back(TransferKind::Settlement, 99, 6)).unwrap();
-        file.push(&entry(TransferKind::Adjustment, 2, 7)).unwrap();
-        let totals = file.close().unwrap();
-        let minor = |money: Money| money.amount_minor;
-        assert_eq!((totals.count, minor(totals.collected), minor(totals.disbursed)), (6, 0, 0));
-        assert_eq!((minor(totals.adjusted), minor(totals.net)), (5, 5), "less of a debit is more that is owed");
-        let text = String::from_utf8(file.take()).unwrap();
-        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
-        let taken_back: Vec<_> = [2, 4].iter().map(|at| (lines[*at][3], lines[*at][6], &lines[*at][8][..4])).collect();
-        assert_eq!(taken_back, [("collection", "-150000", "trf_"), ("disbursement", "-50000", "trf_")]);
-        assert_eq!((lines[5][3], lines[5][6], lines[5][8]), ("adjustment", "7", ""));
-        assert_eq!(lines[7], ["TOTAL", "6", "0", "0", "5", "INR", "5", "", ""]);
+    fn a_settlement_from_before_there_were_formats_has_the_layout_of_then() {
+        let slot = calendar().close(date(2026, 11, 21), at("2026-11-21T06:30:00Z"), &kolkata()).unwrap();
+        let newest = FileFormat { name: "pipe".into(), version: 3 };
+        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr, newest.clone());
+        let mut kept = serde_json::to_value(&settlement).unwrap();
+        let read = |kept: &serde_json::Value| serde_json::from_value::<Settlement>(kept.clone()).unwrap().format;
+        assert_eq!(read(&kept), newest);
+        kept.as_object_mut().unwrap().remove("format");
+        assert_eq!(read(&kept), FileFormat { name: "milepost".into(), version: 1 });
     }
 
     #[test]
     fn what_is_owed_leaves_the_control_account_and_nothing_moves_when_nothing_is() {
         let slot = calendar().close(date(2026, 11, 21), at("2026-11-21T06:30:00Z"), &kolkata()).unwrap();
-        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr);
+        let settlement = slot.settlement(&"bfil".parse().unwrap(), Currency::Inr, FileFormat::default());
         let inr = |minor| Money::new(minor, Currency::Inr);
         let file = StoredFile { key: "k".into(), sha256: Sha256Hex::of(b""), bytes: 0, url: None, expires_in: None };
         let id = || TransferId::mint(Timestamp::EPOCH, &[b"s"]);
-        let totals = Totals { count: 1, collected: inr(10), disbursed: inr(30), adjusted: inr(0), net: inr(-20) };
+        let totals =
+            Totals { count: 1, collected: inr(10), disbursed: inr(30), adjusted: inr(0), net: inr(-20), late: None };
         let (after, transfer) = settlement.settle(id(), totals, file.clone()).unwrap();
         let sides: Vec<_> =
             transfer.unwrap().postings().iter().map(|side| (side.account.kind(), side.amount.amount_minor)).collect();
         assert_eq!(sides, [("partner_control", -20), ("partner_settlement", 20)]);
         assert_eq!(after.status, SettlementStatus::Settled);
-        let nothing = Totals { count: 0, collected: inr(0), disbursed: inr(0), adjusted: inr(0), net: inr(0) };
+        let nothing =
+            Totals { count: 0, collected: inr(0), disbursed: inr(0), adjusted: inr(0), net: inr(0), late: None };
         assert_eq!(settlement.settle(id(), nothing, file).unwrap().1, None);
     }
 }

@@ -3,10 +3,14 @@
 use domain::{
     Command, Day, Event, Failed, OperatorName, PartnerName, Refusal, SettlementId, Timestamp, TransferId,
     access::Unseen,
+    day_close::DayClose,
     event::Happened,
+    late::{ClosedDays, When},
     ledger::{Account, Entry},
     operator::Operator,
-    settlement::{Calendar, ClosedDay, Settlement, SettlementFile, SettlementStatus, Slot, StoredFile, Totals},
+    settlement::{Calendar, ClosedDay, Settlement, SettlementStatus, Slot, StoredFile, Totals},
+    settlement_file::SettlementFile,
+    settlement_format::{SettlementFormat, SettlementFormats},
 };
 
 use crate::{
@@ -104,7 +108,8 @@ impl Settlements {
             let mut events = Vec::with_capacity(operator.partners.len().saturating_add(1));
             events.push(Event::of(command, Happened::DayClosed, &slot.business_day.to_string(), None));
             for partner in &operator.partners {
-                let settlement = slot.settlement(partner, operator.currency);
+                let format = operator.settlement_format(partner)?;
+                let settlement = slot.settlement(partner, operator.currency, format);
                 writes.push(self.table.create(item(&operator.operator, &settlement)?, Lost::Moved)?);
                 let id = settlement.settlement_id.as_str();
                 let event = Event::of(command, Happened::SettlementRequested, id, None);
@@ -229,18 +234,19 @@ impl SettlementWriter {
         let operator = &event.operator;
         let settlement_id: SettlementId = event.subject.parse().map_err(Failed::fault)?;
         let before: Settlement = self.table.get(&keys::settlement(operator, &settlement_id)).await?;
-        let key = before.file_key(operator);
+        let format = SettlementFormats::shipped()?.version(&before.format)?;
+        let key = before.file_key(operator, &format);
         let is_settled = before.status == SettlementStatus::Settled;
         if is_settled {
-            let (_, measured) = self.write(operator, &before, self.files.measure(&key)).await?;
+            let (_, measured) = self.write(operator, &before, &format, self.files.measure(&key)).await?;
             if before.file.as_ref() != Some(&measured) {
                 return Err(Failed::fault(
                     "a settled day would be rebuilt to another file: entries appeared behind its cut",
                 ));
             }
         }
-        let upload = self.files.upload(&key, "text/csv; charset=utf-8");
-        let (totals, stored) = self.write(operator, &before, upload).await?;
+        let upload = self.files.upload(&key, format.content_type());
+        let (totals, stored) = self.write(operator, &before, &format, upload).await?;
         if is_settled {
             return Answer::ok(&before);
         }
@@ -280,16 +286,23 @@ impl SettlementWriter {
         &self,
         operator: &OperatorName,
         settlement: &Settlement,
+        format: &SettlementFormat,
         mut upload: Upload<'_>,
     ) -> Result<(Totals, StoredFile), Failed> {
-        let mut file = SettlementFile::new(settlement.currency)?;
+        let mut file = SettlementFile::new(operator, settlement, format)?;
+        let mut days = ClosedDays::behind(settlement.business_day, settlement.opened_at);
         let control = Account::PartnerControl(settlement.partner_id.clone());
         let range = between_times(settlement.opened_at, settlement.cut_at);
         let ledger = Query::of(&self.table.names.ledger, keys::ledger(operator, &control));
         let mut pages = self.table.pages(Query { range, ..ledger });
         while let Some(entries) = pages.next().await? {
             for entry in entries {
-                file.push(&entry.read::<Entry>()?)?;
+                let entry: Entry = entry.read()?;
+                let late_for = match file.tells_late() {
+                    true => self.late_for(operator, &mut days, entry.effective_at).await?,
+                    false => None,
+                };
+                file.push(&entry, late_for)?;
                 if file.waiting() >= CHUNK_BYTES {
                     upload.push(&file.take()).await?;
                 }
@@ -298,5 +311,24 @@ impl SettlementWriter {
         let totals = file.close()?;
         upload.push(&file.take()).await?;
         Ok((totals, upload.finish().await?))
+    }
+
+    /// The closed day on which something happened that is late, followed back one day after the other.
+    async fn late_for(
+        &self,
+        operator: &OperatorName,
+        days: &mut ClosedDays,
+        effective_at: Timestamp,
+    ) -> Result<Option<Day>, Failed> {
+        loop {
+            match days.day_of(effective_at) {
+                When::InTime => return Ok(None),
+                When::Late(day) => return Ok(Some(day)),
+                When::Before(day) => {
+                    let kept = self.table.find(&keys::day_close(operator, day)).await?;
+                    days.learn(day, kept.map(Item::read::<DayClose>).transpose()?.as_ref());
+                }
+            }
+        }
     }
 }

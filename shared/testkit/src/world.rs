@@ -564,6 +564,7 @@ fn operator(name: &str) -> Operator {
         partners: PARTNERS.map(|partner| partner.parse().expect("a partner")).to_vec(),
         payout_rails: std::collections::BTreeMap::new(),
         cash_reservation: domain::reservation::CashReservation::default(),
+        settlement_formats: std::collections::BTreeMap::new(),
         business_calendar: domain::calendar::BusinessCalendar::default(),
         approvals: vec![APPROVALS.parse().expect("a rule")],
     }

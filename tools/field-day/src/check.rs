@@ -423,7 +423,7 @@ mod tests {
         Books { operator: "pennco".to_owned(), accounts, agents: Vec::new() }
     }
 
-    const HEADER: &str = "line,at,transfer_id,kind,delivery_id,reference,amount_minor,currency,reverses\n";
+    const HEADER: &str = "line,at,transfer_id,kind,delivery_id,reference,amount_minor,currency,reverses,late_for\n";
 
     #[test]
     fn a_file_holds_exactly_the_entries_between_the_cuts() {

@@ -5,8 +5,18 @@ use sha2::{Digest, Sha256};
 
 use crate::shapes::Totals;
 
-const HEADER: [&str; 9] =
-    ["line", "at", "transfer_id", "kind", "delivery_id", "reference", "amount_minor", "currency", "reverses"];
+const HEADER: [&str; 10] = [
+    "line",
+    "at",
+    "transfer_id",
+    "kind",
+    "delivery_id",
+    "reference",
+    "amount_minor",
+    "currency",
+    "reverses",
+    "late_for",
+];
 
 /// One line: one transfer with the borrower's door.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,10 +129,10 @@ mod tests {
     use super::*;
     use crate::shapes::Money;
 
-    const FILE: &str = "line,at,transfer_id,kind,delivery_id,reference,amount_minor,currency,reverses\n\
-        1,2026-11-21T09:30:00.000Z,trf_1,collection,dlv_1,BF-1,150000,INR,\n\
-        2,2026-11-21T09:31:00.000Z,trf_2,disbursement,dlv_2,'=BF-2,400000,INR,\n\
-        TOTAL,2,150000,400000,-250000,INR,0,,\n";
+    const FILE: &str = "line,at,transfer_id,kind,delivery_id,reference,amount_minor,currency,reverses,late_for\n\
+        1,2026-11-21T09:30:00.000Z,trf_1,collection,dlv_1,BF-1,150000,INR,,\n\
+        2,2026-11-21T09:31:00.000Z,trf_2,disbursement,dlv_2,'=BF-2,400000,INR,,\n\
+        TOTAL,2,150000,400000,-250000,INR,0,0,0,\n";
 
     fn totals(net: i64) -> Totals {
         let inr = |amount_minor| Money { amount_minor, currency: "INR".to_owned() };

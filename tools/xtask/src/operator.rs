@@ -3,7 +3,10 @@
 //! The API has no route for it: whoever may do this is above every operator. So it writes what the API would, with the
 //! rights of whoever runs it.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::config::Credentials;
@@ -15,6 +18,8 @@ use domain::{
     calendar::BusinessCalendar,
     failed::Cause,
     operator::{MOST_PARTNERS, Operator},
+    reservation::CashReservation,
+    settlement_format::SettlementFormats,
     user::{KeptUser, User, UserStatus},
 };
 use store::{Directory, Table, TableNames};
@@ -53,6 +58,10 @@ pub struct NewOperator {
     /// nobody a payment's visit whose available cash is less.
     #[arg(long, default_value = "none", value_name = "WHEN")]
     pub cash_reservation: CashReservation,
+    /// How partners' settlement files are laid out, as `<partner>=<format>`: `milepost`, `pipe` or `fixed`; who is not
+    /// named has `milepost`.
+    #[arg(long, value_delimiter = ',', value_name = "PARTNER=FORMAT")]
+    pub settlement_formats: Vec<String>,
     /// Port of the emulator.
     #[arg(long, default_value_t = stack::PORT)]
     pub port: u16,
@@ -102,8 +111,9 @@ impl NewOperator {
             currency: serde_json::from_value(self.currency.clone().into()).map_err(Failed::fault)?,
             regions: each_once("--regions", &self.regions)?,
             partners: self.partners()?,
-            payout_rails: std::collections::BTreeMap::new(),
+            payout_rails: BTreeMap::new(),
             cash_reservation: self.cash_reservation,
+            settlement_formats: self.settlement_formats()?,
             business_calendar: match &self.calendar {
                 Some(path) => {
                     serde_json::from_slice(&std::fs::read(path).map_err(Failed::fault)?).map_err(Failed::fault)?
@@ -121,6 +131,17 @@ impl NewOperator {
             return Err(Failed::fault(format!("--partners has {count}, and a day closes for {MOST_PARTNERS} at most")));
         }
         Ok(partners)
+    }
+
+    fn settlement_formats(&self) -> Result<BTreeMap<PartnerName, String>, Failed> {
+        let known = SettlementFormats::shipped()?;
+        let mut formats = BTreeMap::new();
+        for rule in &self.settlement_formats {
+            let (partner, name) =
+                rule.split_once('=').ok_or_else(|| Failed::fault("a format is <partner>=<format>"))?;
+            formats.insert(partner.parse().map_err(Failed::fault)?, known.newest(name)?.format().name.clone());
+        }
+        Ok(formats)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a tool at a desk has a clock")]

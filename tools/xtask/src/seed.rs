@@ -115,6 +115,7 @@ impl Seed {
                 partners: PARTNERS.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(Failed::fault)?,
                 payout_rails: std::collections::BTreeMap::new(),
                 cash_reservation: domain::reservation::CashReservation::default(),
+                settlement_formats: std::collections::BTreeMap::new(),
                 business_calendar: domain::calendar::BusinessCalendar::default(),
                 approvals: APPROVALS
                     .iter()

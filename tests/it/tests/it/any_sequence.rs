@@ -9,19 +9,23 @@ use std::{
 };
 
 use domain::{
-    AgentId, Caller, Command, Currency, Delivery, Failed, Money, OperatorName, Refusal, RegionName, Role, Timestamp,
-    TransferId,
+    AgentId, Caller, Command, Currency, Day, Delivery, Failed, Money, OperatorName, Refusal, RegionName, Role,
+    Timestamp, TransferId,
     access::{
         Agent, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE,
         Partner, Route, SETTLEMENT_CREATE,
     },
+    day_close::DayClose,
     delivery::{Borrower, DeliveryKind, FailureReason, NewDelivery, Outcome, OutcomeKind},
     disbursement::{BankLine, Instruction, NewDisbursement, Reconciled},
     id::Sha256Hex,
+    late::{ClosedDays, When},
     ledger::{Account, Entry, Posting, Subject, Transfer, TransferKind, Unbalanced},
     operator::Operator,
     problem::Problem,
-    settlement::{Calendar, Settlement, SettlementFile, SettlementStatus, Slot, StoredFile},
+    settlement::{Calendar, Settlement, SettlementStatus, Slot, StoredFile},
+    settlement_file::SettlementFile,
+    settlement_format::SettlementFormats,
 };
 use proptest::{
     prelude::*,
@@ -379,6 +383,7 @@ struct Field {
     payments: Vec<Instruction>,
     settlements: Vec<Settlement>,
     calendar: Calendar,
+    days: Vec<DayClose>,
     books: Books,
     sent: Vec<(String, Step)>,
     /// Keys of commands that have their answer.
@@ -408,6 +413,7 @@ impl Field {
                 partners: PARTNERS.map(name).to_vec(),
                 payout_rails: std::collections::BTreeMap::new(),
                 cash_reservation: domain::reservation::CashReservation::default(),
+                settlement_formats: std::collections::BTreeMap::new(),
                 business_calendar: domain::calendar::BusinessCalendar::default(),
                 approvals: vec![],
             },
@@ -420,6 +426,7 @@ impl Field {
             payments: vec![],
             settlements: vec![],
             calendar: Calendar::new(pennco),
+            days: vec![],
             books: Books { limits, entries: BTreeMap::new(), balances: BTreeMap::new() },
             sent: vec![],
             answered: BTreeSet::new(),
@@ -546,14 +553,16 @@ impl Field {
     fn settle(&self, behind: usize, command: &Command) -> Result<Change, Failed> {
         let (place, before) = latest(&self.settlements, behind)?;
         let control = Account::PartnerControl(before.partner_id.clone());
-        let mut file = SettlementFile::new(before.currency)?;
+        let format = SettlementFormats::shipped()?.version(&before.format)?;
+        let mut file = SettlementFile::new(&self.operator.operator, before, &format)?;
+        let mut days = ClosedDays::behind(before.business_day, before.opened_at);
         for ((account, at, _), entry) in &self.books.entries {
             if *account == control && (before.opened_at..before.cut_at).contains(at) {
-                file.push(entry)?;
+                file.push(entry, self.late_for(&mut days, entry.effective_at))?;
             }
         }
         let totals = file.close()?;
-        let (key, rows) = (before.file_key(&self.operator.operator), file.take());
+        let (key, rows) = (before.file_key(&self.operator.operator, &format), file.take());
         let (sha256, bytes) = (Sha256Hex::of(&rows), rows.len() as u64);
         let file = StoredFile { key, sha256, bytes, url: None, expires_in: None };
         if before.status == SettlementStatus::Settled {
@@ -564,6 +573,17 @@ impl Field {
         let (thing, transfer) = before.settle(transfer_id, totals, file)?;
         let transfer = transfer.map(|transfer| (transfer, before.cut_at));
         Ok(Change { settlement: Some(After { place, thing }), transfer, ..Change::default() })
+    }
+
+    /// The closed day on which something happened that is late.
+    fn late_for(&self, days: &mut ClosedDays, effective_at: Timestamp) -> Option<Day> {
+        loop {
+            match days.day_of(effective_at) {
+                When::InTime => return None,
+                When::Late(day) => return Some(day),
+                When::Before(day) => days.learn(day, self.days.iter().find(|kept| kept.business_day == day)),
+            }
+        }
     }
 
     /// Makes a decision true, once, as `Table::commit` does: a repeat changes nothing, a refusal is kept, and nothing is
@@ -594,8 +614,11 @@ impl Field {
         keep(&mut self.payments, payment);
         keep(&mut self.settlements, settlement);
         if let Some(day) = day {
-            let settlements = self.operator.partners.iter().map(|one| day.settlement(one, self.operator.currency));
-            self.settlements.extend(settlements);
+            for partner in &self.operator.partners {
+                let format = self.operator.settlement_format(partner)?;
+                self.settlements.push(day.settlement(partner, self.operator.currency, format));
+            }
+            self.days.push(day.day_close(&self.calendar, vec![]));
             self.calendar = day.after;
         }
         Ok(())

@@ -47,7 +47,7 @@ impl Line {
     /// As it stands in the file.
     fn row(&self) -> String {
         let Self { n, at, transfer_id, delivery_id, kind, amount_minor } = self;
-        format!("{},{at},{transfer_id},{kind},{delivery_id},BF-N{n},{amount_minor},INR,", n + 1)
+        format!("{},{at},{transfer_id},{kind},{delivery_id},BF-N{n},{amount_minor},INR,,", n + 1)
     }
 }
 
@@ -154,11 +154,11 @@ async fn a_day_of_100_000_entries_is_read_in_pages_written_in_parts_and_built_ag
     let (collected, disbursed) = (sum("collection"), sum("disbursement"));
     let net = collected - disbursed;
     let totals = json!({ "count": ENTRIES, "collected": inr(collected), "disbursed": inr(disbursed),
-                         "adjusted": inr(0), "net": inr(net) });
+                         "adjusted": inr(0), "net": inr(net), "late": { "count": 0, "net": inr(0) } });
     assert_eq!(settled.json["totals"], totals);
     let bytes = world.bucket.follow(settled.text("/file/url")).unwrap();
     let file = String::from_utf8(bytes).unwrap();
-    let total = format!("TOTAL,{ENTRIES},{collected},{disbursed},{net},INR,0,,");
+    let total = format!("TOTAL,{ENTRIES},{collected},{disbursed},{net},INR,0,0,0,");
     let rows = lines.iter().map(Line::row).chain([total]);
     assert!(file.lines().skip(1).eq(rows), "every entry once, in the order of the books, and the totals");
     assert_eq!(Sha256Hex::of(file.as_bytes()).as_str(), settled.text("/file/sha256"));

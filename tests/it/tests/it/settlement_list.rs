@@ -8,7 +8,7 @@ use crate::{
     steps::{TODAY, build_settlements, close_day},
 };
 
-async fn list(world: &World, person: &Person, query: &[(&str, &str)]) -> Reply {
+pub(crate) async fn list(world: &World, person: &Person, query: &[(&str, &str)]) -> Reply {
     let request = query.iter().fold(person.asks(&SETTLEMENT_LIST), |request, (name, value)| request.query(name, value));
     call(world, &SETTLEMENT_LIST, &request).await
 }
