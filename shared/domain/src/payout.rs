@@ -886,7 +886,7 @@ mod tests {
             assert_eq!((payout.amount, &payout.deadline), (npr(500_000), &None));
             assert_eq!(payout.escalate(&clock(), later).unwrap(), None);
         }
-        let report = Exposure::of(&[payout.clone()], Currency::Npr, &clock(), later).unwrap();
+        let report = Exposure::of(std::slice::from_ref(&payout), Currency::Npr, &clock(), later).unwrap();
         assert_eq!((report.total.overdue_count, report.total.compensation), (0, npr(0)));
         let paid = payout.learn(&paid_on(date(2026, 11, 30)), &clock(), later, "desk").unwrap();
         assert_eq!(paid.compensation, Some(npr(0)));

@@ -475,7 +475,7 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     let failed =
         work_off("day-close.fifo", &messages[..1], async |m| day_close_build::handle(&reporting, m).await).await;
     assert!(failed.is_empty());
-    rows.push(("`day-close-build`, nine accounts".to_owned(), world.table.calls()));
+    rows.push(("`day-close-build`, ten accounts".to_owned(), world.table.calls()));
     let tick = edge::schedule::Tick { at: world.now().plus_seconds(86_400), ..tick };
     world.table.reset_calls();
     let later = tick.clone();
