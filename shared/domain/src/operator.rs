@@ -14,8 +14,8 @@ use crate::{
     ledger::{Account, Transfer},
     payout::Clock,
     reservation::{CashReservation, Reservation},
-    transfer::{Made, ProposedTransfer},
     settlement_format::{FileFormat, MILEPOST, SettlementFormats},
+    transfer::{Made, ProposedTransfer},
     turn_around::{Rail, TurnArounds},
 };
 

@@ -216,6 +216,8 @@ mod tests {
             currency: "INR".to_owned(),
             calendar: None,
             approvals: vec![],
+            cash_reservation: CashReservation::default(),
+            settlement_formats: vec![],
             port: stack::PORT,
             tables: vec![],
         };

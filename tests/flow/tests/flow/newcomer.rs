@@ -27,6 +27,8 @@ pub(crate) fn sign_up(stage: &Stage) -> Person {
         currency: "INR".to_owned(),
         calendar: None,
         approvals: vec![],
+        cash_reservation: domain::reservation::CashReservation::default(),
+        settlement_formats: vec![],
         port,
         tables: vec![],
     };

@@ -8,6 +8,7 @@
 
 mod any_sequence;
 mod books;
+mod cash_reservation;
 mod costs;
 mod crash_points;
 mod door;
@@ -18,6 +19,7 @@ mod logins;
 mod ownership;
 mod steps;
 mod throttles;
+mod transfer_approval;
 
 mod account_close;
 mod account_get;
@@ -29,7 +31,6 @@ mod approval_expire;
 mod approval_get;
 mod approval_list;
 mod audit_list;
-mod cash_reservation;
 mod client_create;
 mod client_get;
 mod client_list;
@@ -93,7 +94,6 @@ mod statement_match;
 mod token_issue;
 mod totp_confirm;
 mod totp_enrol;
-mod transfer_approval;
 mod transfer_create;
 mod transfer_get;
 mod transfer_reverse;

@@ -39,6 +39,7 @@ fn samples() -> Vec<Failed> {
         Refusal::AccountClosed { account_id: text() },
         Refusal::AccountNotEmpty { account_id: text() },
         Refusal::AccountNotClosable { account_id: text() },
+        Refusal::ReservedForDelivery { delivery_id: text() },
         Refusal::ReservationExpired { expires_at: text() },
         Refusal::AmountExceedsReserved { reserved_minor: 0, currency: text() },
         Refusal::BankLineAlreadyMatched { existing_id: text() },
