@@ -190,6 +190,7 @@ routes! {
     SESSION_CREATE = "session-create", "POST" "/api/v1/auth/session", Public, [];
     SESSION_DELETE = "session-delete", "DELETE" "/api/v1/auth/session", NaturalCommand, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];
     SESSION_GET = "session-get", "GET" "/api/v1/auth/session", Query, [Agent Own, Staff Own, Settlement Own, Partner Own, Admin Own];
+    SETTLEMENT_ACKNOWLEDGE = "settlement-acknowledge", "POST" "/api/v1/settlements/{settlement_id}/acknowledge", Command, [Settlement Operator, Partner Own, Admin Operator];
     SETTLEMENT_CREATE = "settlement-create", "POST" "/api/v1/settlements", Command, [Settlement Operator];
     SETTLEMENT_GET = "settlement-get", "GET" "/api/v1/settlements/{settlement_id}", Query, [Settlement Operator, Partner Own, Admin Operator];
     SETTLEMENT_LIST = "settlement-list", "GET" "/api/v1/settlements", List, [Settlement Operator, Partner Own, Admin Operator];

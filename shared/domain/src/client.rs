@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(caller.authentication.scopes, Some(vec!["settlement:read".to_owned()]));
         assert!(client.caller(&operator().operator, Some("settlement:read user:write")).is_err());
         assert!(client.caller(&operator().operator, Some(" ")).is_err());
-        for bad in [&["user:write"][..], &["settlement:write"], &["no such scope"]] {
+        for bad in [&["user:write"][..], &["statement:write"], &["no such scope"]] {
             assert!(partner(bad).is_err(), "{bad:?}");
         }
         assert!(let_in(serde_json::json!({ "name": "X", "role": "admin", "scopes": ["user:write"] })).is_err());

@@ -64,6 +64,12 @@ pub enum Happened {
     /// A settlement is booked and its file lies ready.
     #[serde(rename = "settlement.settled")]
     SettlementSettled,
+    /// A partner takes the whole file of a settlement.
+    #[serde(rename = "settlement.acknowledged")]
+    SettlementAcknowledged,
+    /// A partner rejects lines of a settlement's file, or reckons other totals.
+    #[serde(rename = "settlement.disputed")]
+    SettlementDisputed,
     /// A partner shall be paid for a settlement.
     #[serde(rename = "payout.instructed")]
     PayoutInstructed,
@@ -140,7 +146,7 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -160,6 +166,8 @@ impl Happened {
         Self::DayReported,
         Self::SettlementRequested,
         Self::SettlementSettled,
+        Self::SettlementAcknowledged,
+        Self::SettlementDisputed,
         Self::PayoutInstructed,
         Self::PayoutSent,
         Self::PayoutUnknown,
@@ -209,6 +217,8 @@ impl Happened {
             Self::DayReported => "day.reported",
             Self::SettlementRequested => "settlement.requested",
             Self::SettlementSettled => "settlement.settled",
+            Self::SettlementAcknowledged => "settlement.acknowledged",
+            Self::SettlementDisputed => "settlement.disputed",
             Self::PayoutInstructed => "payout.instructed",
             Self::PayoutSent => "payout.sent",
             Self::PayoutUnknown => "payout.unknown",
@@ -257,6 +267,8 @@ impl Happened {
             | Self::ApprovalExpired
             | Self::StatementMatched
             | Self::DayReported
+            | Self::SettlementAcknowledged
+            | Self::SettlementDisputed
             | Self::PayoutInstructed
             | Self::PayoutSent
             | Self::PayoutUnknown

@@ -4,6 +4,7 @@
 //! randomness not at all: ids are minted from the command that asks for them.
 
 pub mod access;
+pub mod acknowledgement;
 pub mod activity;
 pub mod approval;
 pub mod audit;

@@ -225,6 +225,17 @@ pub enum Refusal {
         /// From when on nobody decides any more.
         expires_at: String,
     },
+    /// There is no file yet that could be acknowledged.
+    #[error("the settlement's file is still being built")]
+    SettlementBuilding,
+    /// The partner has said something else of the file.
+    #[error("the settlement is {outcome} already, by {by}")]
+    AlreadyAcknowledged {
+        /// What became of it: `acknowledged` or `disputed`.
+        outcome: String,
+        /// By whom.
+        by: String,
+    },
     /// The agent does not work there.
     #[error("the agent does not work in region {region}")]
     AgentNotInRegion {
@@ -325,6 +336,8 @@ impl Refusal {
             Self::OwnApproval => "own_approval",
             Self::AlreadyDecided => "already_decided",
             Self::ApprovalExpired { .. } => "approval_expired",
+            Self::SettlementBuilding => "settlement_building",
+            Self::AlreadyAcknowledged { .. } => "already_acknowledged",
             Self::AgentNotInRegion { .. } => "agent_not_in_region",
         }
     }
@@ -367,6 +380,8 @@ impl Refusal {
             | Self::ApprovalPending { .. }
             | Self::OwnApproval
             | Self::AlreadyDecided
+            | Self::SettlementBuilding
+            | Self::AlreadyAcknowledged { .. }
             | Self::ApprovalExpired { .. } => 409,
             Self::TicketSpent
             | Self::TotpMismatch

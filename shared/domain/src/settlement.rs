@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::{
     Currency, Day, Failed, Money, OperatorName, PartnerName, PayoutId, Refusal, SettlementId, Timestamp, TransferId,
     access::{Belongings, Owned},
+    acknowledgement::Acknowledgement,
     calendar::BusinessDays,
     id::Sha256Hex,
     ledger::{Account, Entry, Posting, Subject, Transfer, TransferKind},
@@ -219,6 +220,9 @@ pub struct Settlement {
     /// The latest payout of what the operator owes for it; none when nothing is owed.
     #[serde(default)]
     pub payout_id: Option<PayoutId>,
+    /// What the partner said of its file; none before it said anything.
+    #[serde(default)]
+    pub acknowledgement: Option<Acknowledgement>,
     /// Counts its changes, from 1.
     pub version: u64,
 }
@@ -243,6 +247,7 @@ impl Slot {
             file: None,
             format,
             payout_id: None,
+            acknowledgement: None,
             version: 1,
         }
     }

@@ -386,6 +386,7 @@ mod tests {
             file: None,
             format: FileFormat { name: name.to_owned(), version },
             payout_id: None,
+            acknowledgement: None,
             version: 1,
         }
     }

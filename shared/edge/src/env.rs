@@ -8,10 +8,11 @@ use std::{
 use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use domain::{Failed, Timestamp, seal::WRITTEN_WITHIN_SECONDS, secret::Pepper};
 use store::{
-    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, DayCloseWriter, DayCloses, Deliveries,
-    Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Payouts, ProofWriter, Proofs,
-    QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter,
-    Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
+    Accounts, Acknowledgements, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, DayCloseWriter,
+    DayCloses, Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Payouts,
+    ProofWriter, Proofs, QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions, SettlementWriter,
+    Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors,
+    Users,
 };
 
 use crate::{
@@ -182,6 +183,14 @@ impl Env {
     /// [`Fatal`] when the bucket is not set.
     pub fn settlement_writer(&self) -> Result<SettlementWriter, Fatal> {
         Ok(SettlementWriter::new(self.table.clone(), self.files()?))
+    }
+
+    /// Acknowledgements of settlements, and the bucket that keeps them.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket is not set.
+    pub fn acknowledgements(&self) -> Result<Acknowledgements, Fatal> {
+        Ok(Acknowledgements::new(self.table.clone(), self.files()?))
     }
 
     /// Bank statements.

@@ -11,6 +11,7 @@ use aws_sdk_s3::{
 };
 use domain::{
     Failed,
+    acknowledgement::Acknowledgement,
     day_close::{DayClose, DayCloseView, Report},
     export::{Export, ExportFile},
     id::Sha256Hex,
@@ -80,7 +81,7 @@ impl Files {
         Upload { is_sent: false, ..self.upload(key, "") }
     }
 
-    /// A settlement with a link to its file, if it has one.
+    /// A settlement with links to its file and to what was said of it, if there are any.
     ///
     /// # Errors
     /// [`Failed::Fault`] when the link cannot be signed.
@@ -89,7 +90,11 @@ impl Files {
             Some(file) => Some(self.linked(file).await?),
             None => None,
         };
-        Ok(Settlement { file, ..settlement })
+        let acknowledgement = match settlement.acknowledgement {
+            Some(said) => Some(Acknowledgement { file: self.linked(said.file).await?, ..said }),
+            None => None,
+        };
+        Ok(Settlement { file, acknowledgement, ..settlement })
     }
 
     /// An export with links to its file and its manifest, if they are there.

@@ -5,6 +5,7 @@
 //! versions, the ledger entries, and the balances on their limits.
 
 mod accounts;
+mod acknowledgements;
 mod activities;
 mod agents;
 mod answer;
@@ -39,6 +40,7 @@ mod trust;
 mod users;
 
 pub use accounts::{Accounts, ClosedAccount, Statement};
+pub use acknowledgements::Acknowledgements;
 pub use activities::Activities;
 pub use agents::{AgentOnMap, Agents};
 pub use answer::{Answer, Page};

@@ -32,11 +32,11 @@ use lambda_http::{Body, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
-    Accounts, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey, DayCloseWriter, DayCloses,
-    Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, NewAgent, Outbox, Payouts,
-    ProofWriter, Proofs, PublicKey, QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions, SettlementWriter,
-    Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors,
-    Users,
+    Accounts, Acknowledgements, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey,
+    DayCloseWriter, DayCloses, Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages,
+    NewAgent, Outbox, Payouts, ProofWriter, Proofs, PublicKey, QueueUrls, Queues, Reservations, Seals, SecondFactors,
+    Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks,
+    Transfers, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -348,6 +348,12 @@ impl World {
     #[must_use]
     pub fn settlement_writer(&self) -> SettlementWriter {
         SettlementWriter::new(self.tables(), self.files())
+    }
+
+    /// Acknowledgements of settlements, and what they said.
+    #[must_use]
+    pub fn acknowledgements(&self) -> Acknowledgements {
+        Acknowledgements::new(self.tables(), self.files())
     }
 
     /// Bank statements.

@@ -96,6 +96,7 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.open_route(&access::SESSION_CREATE, 201, session_create::handle)?;
     document.route(&access::SESSION_DELETE, 200, session_delete::handle)?;
     document.route(&access::SESSION_GET, 200, session_get::handle)?;
+    document.route(&access::SETTLEMENT_ACKNOWLEDGE, 200, settlement_acknowledge::handle)?;
     document.route(&access::SETTLEMENT_CREATE, 202, settlement_create::handle)?;
     document.route(&access::SETTLEMENT_GET, 200, settlement_get::handle)?;
     document.route(&access::SETTLEMENT_LIST, 200, settlement_list::handle)?;

@@ -9,6 +9,7 @@ use domain::access::{
     EXPORT_CREATE, EXPORT_GET, EXPOSURE_GET, JWKS_GET, LEDGER_PROVE, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET,
     PASSWORD_SET, PAYOUT_CREATE, PAYOUT_GET, PAYOUT_LIST, PAYOUT_UPDATE, PROOF_GET, RESERVATION_CREATE,
     RESERVATION_GET, RESERVATION_SETTLE, RESERVATION_VOID, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET,
+    SETTLEMENT_ACKNOWLEDGE,
     SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE,
     TOTP_CONFIRM, TOTP_ENROL, TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST,
     USER_UPDATE,
@@ -329,6 +330,13 @@ async fn payouts(rows: &mut Vec<(String, Calls)>) -> Vec<&'static str> {
         rows.push((format!("`{}`{of}", route.function), measured(&world, route, request).await));
         seen.push(route.function);
     }
+    let settlement = crate::settlement_get::get(&world, desk, settled.text("/settlement_id")).await;
+    let mut said = crate::settlement_acknowledge::whole(&settlement);
+    said["rejected"] = json!([crate::settlement_acknowledge::rejected(1, 150_000)]);
+    let said = crate::settlement_acknowledge::request(desk, &settlement, "said", &said);
+    let of = "`settlement-acknowledge`, one of one line rejected".to_owned();
+    rows.push((of, measured(&world, &SETTLEMENT_ACKNOWLEDGE, &said).await));
+    seen.push(SETTLEMENT_ACKNOWLEDGE.function);
     let tick = edge::schedule::Tick { at: world.now().plus_seconds(4 * 86_400), message_id: "tick".to_owned() };
     world.table.reset_calls();
     payout_watch::handle(&world.payouts(), tick).await.unwrap();

@@ -162,6 +162,9 @@ pub(crate) fn call<'a>(
             boxed(|| async move { world.send(route, session_delete::handle, &world.sessions(), request).await })
         }
         "session-get" => boxed(|| async move { world.send(route, session_get::handle, &world.trust(), request).await }),
+        "settlement-acknowledge" => boxed(|| async move {
+            world.send(route, settlement_acknowledge::handle, &world.acknowledgements(), request).await
+        }),
         "settlement-create" => {
             boxed(|| async move { world.send(route, settlement_create::handle, &world.settlements(), request).await })
         }

@@ -97,6 +97,12 @@ pub(crate) fn body(route: &Route) -> Option<Value> {
         "reservation-settle" => json!({ "to_account_id": "expense.sms", "kind": "budget", "reason": "bill 7" }),
         "reservation-void" => json!({ "reason": "not needed" }),
         "session-create" => json!({ "username": "desk@pennco", "password": PASSWORD }),
+        "settlement-acknowledge" => {
+            let totals =
+                json!({ "count": 1, "collected": inr(5), "disbursed": inr(0), "adjusted": inr(0), "net": inr(5) });
+            json!({ "sha256": "0".repeat(64), "totals": totals, "content": "line,amount_minor,code,text\n2,5,R02,no\n",
+                    "rejected": [{ "line": 1, "amount": inr(5), "code": "R01", "text": "no such loan" }] })
+        }
         "settlement-create" => json!({ "business_day": TODAY }),
         "statement-create" => statement(&[bank_row("HDFCN52026112112", "-1500.00", "BF-D-1")]),
         "totp-confirm" => json!({ "code": "123456" }),
@@ -356,6 +362,7 @@ async fn a_body_that_is_not_of_the_shape_is_refused_with_pointer_and_code() {
                 || (route.function == "user-create" && matches!(name.as_str(), "login" | "email"))
                 || (route.function == "delivery-confirm" && name == "amount")
                 || (route.function == "payout-update" && name == "reason")
+                || (route.function == "settlement-acknowledge" && matches!(name.as_str(), "rejected" | "content"))
                 || (route.function == "token-issue" && name != "grant_type");
             let mut without = whole.clone();
             without.as_object_mut().unwrap().remove(name);

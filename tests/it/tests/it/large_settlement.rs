@@ -124,7 +124,7 @@ async fn build(world: &World) -> (Calls, u64) {
 
 /// Flat memory is not measured as the memory of this process, which holds table and bucket as well, but as what the
 /// builder ever has in hand: a page of the table, ended by the table at 1 MB, and a part of the file. Both are constants,
-/// here with 26 pages and 3 parts. The other sides of the entries are not written, since a settlement reads one account.
+/// here with 33 pages and 3 parts. The other sides of the entries are not written, since a settlement reads one account.
 /// It takes a minute and a half without optimisation; fewer entries would show the same, but not for this many.
 #[tokio::test]
 async fn a_day_of_100_000_entries_is_read_in_pages_written_in_parts_and_built_again_to_the_same_bytes() {

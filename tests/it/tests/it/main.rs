@@ -82,6 +82,7 @@ mod reservation_void;
 mod session_create;
 mod session_delete;
 mod session_get;
+mod settlement_acknowledge;
 mod settlement_build;
 mod settlement_close;
 mod settlement_create;

@@ -3,6 +3,7 @@
 use domain::{
     Event,
     access::{ROUTES, Route},
+    acknowledgement::NewAcknowledgement,
     approval::NewDecision,
     client::{ClientChange, NewClient},
     delivery::{Assignment, NewDelivery, Outcome},
@@ -96,6 +97,7 @@ fn is_taken(function: &str, body: &str) -> Result<(), String> {
         "location-record" => serde_json::from_str::<NewPoints>(body).map(drop),
         "payout-create" => serde_json::from_str::<NewPayout>(body).map(drop),
         "payout-update" => serde_json::from_str::<PayoutNews>(body).map(drop),
+        "settlement-acknowledge" => serde_json::from_str::<NewAcknowledgement>(body).map(drop),
         "settlement-create" => serde_json::from_str::<NewSettlement>(body).map(drop),
         "totp-confirm" => serde_json::from_str::<TotpCode>(body).map(drop),
         "user-create" => serde_json::from_str::<NewUser>(body).map(drop),

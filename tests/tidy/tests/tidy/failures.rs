@@ -48,6 +48,8 @@ fn samples() -> Vec<Failed> {
         Refusal::BusinessDayTooEarly { earliest: text() },
         Refusal::NotABusinessDay { day: text(), name: text(), next_business_day: text() },
         Refusal::NothingOwed,
+        Refusal::SettlementBuilding,
+        Refusal::AlreadyAcknowledged { outcome: text(), by: text() },
         Refusal::PayoutOutstanding { existing_id: text(), payout_status: text() },
         Refusal::AmountDiffers { expected_minor: 0, currency: text() },
         Refusal::AmountExceedsDue { due_minor: 0, currency: text() },

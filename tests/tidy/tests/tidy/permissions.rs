@@ -12,10 +12,13 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 114] = [
+const USES: [(&str, &str); 117] = [
     ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
+    ("Acknowledgements::get", "Records:GetItem"),
+    ("Acknowledgements::keep", "Records:PutItem FilesSettlements:PutObject"),
+    ("Acknowledgements::lines", "Ledger:Query"),
     ("Activities::between", "Records:Query"),
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
@@ -182,7 +185,7 @@ const QUEUES: [&str; 6] =
 const COUNT: &str = "Records:UpdateItem";
 
 /// Variables that each capability reads beyond what Globals set.
-const VARIABLES: [(&str, &[&str]); 16] = [
+const VARIABLES: [(&str, &[&str]); 17] = [
     ("authorizer", &["AUDIENCE", "ISSUER"]),
     ("client_secrets", &["PEPPER_SECRET"]),
     ("credentials", &["AUDIENCE", "ISSUER", "PEPPER_SECRET", "SIGNING_SECRET"]),
@@ -207,6 +210,7 @@ const VARIABLES: [(&str, &[&str]); 16] = [
     ("sealing", &["SEALS_BUCKET", "SEAL_SECRET"]),
     ("seals", &["SEALS_BUCKET"]),
     ("second_factors", &["PEPPER_SECRET"]),
+    ("acknowledgements", &["FILES_BUCKET"]),
     ("settlement_writer", &["FILES_BUCKET"]),
     ("statement_writer", &["FILES_BUCKET"]),
 ];
