@@ -18,7 +18,7 @@ use crate::{
     disbursement::{Instruction, MATCHING_RULES, Reconciliation as Said, ReconciliationOutcome, StatementMatch},
     id::Sha256Hex,
     matching::{
-        self, Candidate, Criterion, Evidence, Expected, Match, MatchKind, Reconciliation, SmallestEdit,
+        self, Age, Candidate, Criterion, Evidence, Expected, Match, MatchKind, Reconciliation, SmallestEdit,
         UnmatchedExpected,
     },
     settlement::StoredFile,
@@ -472,6 +472,98 @@ pub struct KeptLine {
     pub updated_at: Timestamp,
     /// Counts its changes, from 1.
     pub version: u64,
+}
+
+/// A line as it is listed: how it stands, and how long it has waited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ListedLine {
+    /// The line.
+    #[serde(flatten)]
+    pub line: KeptLine,
+    /// Days from its value date to today in the operator's zone, while it is unmatched.
+    pub age_days: Option<u32>,
+    /// The band of those days.
+    pub age: Option<Age>,
+}
+
+impl KeptLine {
+    /// The line as it is listed on a day.
+    #[must_use]
+    pub fn listed(self, today: Day) -> ListedLine {
+        let age_days = (self.status == LineStatus::Unmatched).then(|| matching::age_days(self.value_date, today));
+        ListedLine { age_days, age: age_days.map(Age::of), line: self }
+    }
+}
+
+/// Which lines somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LineQuery {
+    /// How they stand: `unmatched` unless something else is asked for.
+    #[serde(default)]
+    pub status: Option<LineStatus>,
+    /// How old they are: `0_to_1`, `2_to_3`, `4_to_7`, `8_to_30` or `over_30` days.
+    #[serde(default)]
+    pub age: Option<Age>,
+    /// Of which statement.
+    #[serde(default)]
+    pub statement_id: Option<StatementId>,
+}
+
+/// Which lines a list shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineFilter {
+    /// The operator's unmatched ones of some value dates, both ends inclusive.
+    Unmatched {
+        /// The first; none for the oldest.
+        from: Option<Day>,
+        /// The last; none for the youngest.
+        to: Option<Day>,
+    },
+    /// Those of a statement that stand so.
+    OfStatement {
+        /// Which statement.
+        statement_id: StatementId,
+        /// How they stand.
+        status: LineStatus,
+    },
+}
+
+impl LineFilter {
+    /// How the lines stand that it shows.
+    #[must_use]
+    pub fn status(&self) -> LineStatus {
+        match self {
+            Self::Unmatched { .. } => LineStatus::Unmatched,
+            Self::OfStatement { status, .. } => *status,
+        }
+    }
+}
+
+impl LineQuery {
+    /// The filter that an index answers, with ages as of a day.
+    ///
+    /// # Errors
+    /// [`Failed::Malformed`] for filters that no index answers together.
+    pub fn filter(&self, today: Day) -> Result<LineFilter, Failed> {
+        let status = self.status.unwrap_or(LineStatus::Unmatched);
+        let unindexed = |name: &str, detail: &str, hint: &str| {
+            Err(Failed::malformed(Flaw::new(name, "unindexed_filter", detail).with_hint(hint)))
+        };
+        match (&self.statement_id, self.age) {
+            (Some(_), Some(_)) => {
+                unindexed("age", "no index answers a statement and an age together", "ask for one of the two")
+            }
+            (Some(statement_id), None) => Ok(LineFilter::OfStatement { statement_id: statement_id.clone(), status }),
+            (None, _) if status != LineStatus::Unmatched => {
+                unindexed("status", "only unmatched lines are listed over all statements", "name a statement as well")
+            }
+            (None, age) => {
+                let (from, to) = age.map_or((None, None), |age| age.dates(today));
+                Ok(LineFilter::Unmatched { from, to })
+            }
+        }
+    }
 }
 
 /// A line that something else has settled before this statement came.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Command, Delivery, Event, Failed, OperatorName, Refusal, StatementId,
+    Command, Day, Delivery, Event, Failed, OperatorName, Refusal, StatementId,
     access::Unseen,
     delivery::DeliveryStatus,
     disbursement::Instruction,
@@ -12,7 +12,8 @@ use domain::{
     matching::Expected,
     operator::Operator,
     reconciliation::{
-        Booking, KeptLine, LineName, LineStatus, Matching, Plan, ReceivedStatement, StatementStatus, line_names,
+        Booking, KeptLine, LineFilter, LineName, LineStatus, Matching, Plan, ReceivedStatement, StatementStatus,
+        line_names,
     },
     statement::{self, Statement},
 };
@@ -105,6 +106,13 @@ fn take(table: &Table, operator: &OperatorName, lines: &[KeptLine], holder: &str
     Ok(writes)
 }
 
+/// Keys that begin with a date from the one to the other, both inclusive: digits sort behind `/`, and all of a key behind
+/// its date before `~`.
+fn of_dates(from: Option<Day>, to: Option<Day>) -> Range {
+    let from = from.map_or_else(|| "/".to_owned(), |day| day.to_string());
+    Range::Between(from, to.map_or_else(|| "~".to_owned(), |day| format!("{day}~")))
+}
+
 impl Statements {
     /// Bank statements in these tables.
     #[must_use]
@@ -122,6 +130,46 @@ impl Statements {
         statement_id: &StatementId,
     ) -> Result<Unseen<ReceivedStatement>, Failed> {
         self.table.get(&keys::statement(operator, statement_id)).await.map(Unseen::new)
+    }
+
+    /// The operator in whose zone the age of a line is counted.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn operator(&self, operator: &OperatorName) -> Result<Operator, Failed> {
+        self.table.get(&keys::operator(operator)).await
+    }
+
+    /// A page of lines, the oldest value date first, or in the order of their statement: one query, and one batch read of
+    /// what it found. A line that was matched or set free a moment ago may be missing, and is never shown as it was.
+    ///
+    /// # Errors
+    /// [`Failed::Malformed`] for a cursor that was not made for this list.
+    pub async fn lines(
+        &self,
+        operator: &OperatorName,
+        filter: &LineFilter,
+        page: &PageRequest,
+    ) -> Result<Page<KeptLine>, Failed> {
+        let (index, partition, range) = match filter {
+            LineFilter::Unmatched { from, to } => {
+                (keys::OWNER, keys::owner_of_unmatched_lines(operator), of_dates(*from, *to))
+            }
+            LineFilter::OfStatement { statement_id, status } => {
+                (keys::WORKLIST, keys::worklist_of_lines(operator, statement_id, status.as_str()), Range::All)
+            }
+        };
+        let scope = format!("{operator} lines {filter:?}");
+        let query = Query {
+            range,
+            limit: Some(page.limit),
+            after: self.cursors.open(&scope, page.cursor.as_deref())?,
+            ..Query::of_index(&self.table.names.records, index, partition)
+        };
+        let (rows, last) = self.table.query(query).await?;
+        let mut items: Vec<KeptLine> = self.table.whole(&rows).await?;
+        items.retain(|line| line.status == filter.status());
+        Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
     }
 
     /// A page of statements, newest first: one query, and one batch read of what it found.

@@ -9,8 +9,8 @@ use domain::access::{
     EXPOSURE_GET, JWKS_GET, LEDGER_PROVE, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET, PASSWORD_SET, PAYOUT_CREATE,
     PAYOUT_GET, PAYOUT_LIST, PAYOUT_UPDATE, PROOF_GET, RESERVATION_CREATE, RESERVATION_GET, RESERVATION_SETTLE,
     RESERVATION_VOID, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET, SETTLEMENT_CREATE, SETTLEMENT_GET,
-    SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM, TOTP_ENROL,
-    TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
+    SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LINE_LIST, STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM,
+    TOTP_ENROL, TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -254,6 +254,7 @@ async fn every_route_is_measured() {
     seen.extend(["day-close-get", "day-close-list", "settlement-get", "export-get", "proof-get"]);
     seen.extend(["statement-get", "statement-list"]);
     seen.extend(payouts(&mut rows).await);
+    seen.extend(statement_lines(&mut rows).await);
     seen.push(seals(&mut rows).await);
     for route in ROUTES {
         assert!(seen.contains(&route.function), "{} is not measured", route.function);
@@ -298,6 +299,19 @@ async fn seals(rows: &mut Vec<(String, Calls)>) -> &'static str {
         measured(&world, &LEDGER_PROVE, &request).await,
     ));
     LEDGER_PROVE.function
+}
+
+/// A line that settles nothing, in a world of its own. Whose they are.
+async fn statement_lines(rows: &mut Vec<(String, Calls)>) -> Vec<&'static str> {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    crate::statement_match::matched(&world, "k1", &[bank_row("UTR0000000001", "-900.01", "BF-D-1")]).await;
+    let mut seen = vec![];
+    for (of, route, request) in [(", one line", &STATEMENT_LINE_LIST, desk.asks(&STATEMENT_LINE_LIST))] {
+        rows.push((format!("`{}`{of}", route.function), measured(&world, route, &request).await));
+        seen.push(route.function);
+    }
+    seen
 }
 
 /// A payout that fails and is made again, in a world of its own. Whose they are.

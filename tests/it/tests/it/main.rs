@@ -86,6 +86,7 @@ mod settlement_get;
 mod settlement_list;
 mod statement_create;
 mod statement_get;
+mod statement_line_list;
 mod statement_list;
 mod statement_match;
 mod token_issue;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Hands a statement in and matches it: what `statement-get` says, and the report.
-async fn matched(world: &World, key: &str, rows: &[String]) -> (Reply, Value) {
+pub(crate) async fn matched(world: &World, key: &str, rows: &[String]) -> (Reply, Value) {
     let taken = hand_in(world, &world.pennco.settlement, key, &statement(rows)).await;
     assert_eq!(taken.status, 202, "{taken:?}");
     assert!(match_statements(world).await.is_empty());
