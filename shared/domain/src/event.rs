@@ -37,6 +37,9 @@ pub enum Happened {
     /// The bank line matches.
     #[serde(rename = "disbursement.reconciled")]
     DisbursementReconciled,
+    /// The match of its bank lines was taken apart.
+    #[serde(rename = "disbursement.unreconciled")]
+    DisbursementUnreconciled,
     /// The bank line differs.
     #[serde(rename = "disbursement.excepted")]
     DisbursementExcepted,
@@ -137,7 +140,7 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -148,6 +151,7 @@ impl Happened {
         Self::DisbursementRejected,
         Self::DisbursementCancelled,
         Self::DisbursementReconciled,
+        Self::DisbursementUnreconciled,
         Self::DisbursementExcepted,
         Self::ApprovalDecided,
         Self::ApprovalExpired,
@@ -196,6 +200,7 @@ impl Happened {
             Self::DisbursementRejected => "disbursement.rejected",
             Self::DisbursementCancelled => "disbursement.cancelled",
             Self::DisbursementReconciled => "disbursement.reconciled",
+            Self::DisbursementUnreconciled => "disbursement.unreconciled",
             Self::DisbursementExcepted => "disbursement.excepted",
             Self::ApprovalRequested => "approval.requested",
             Self::ApprovalDecided => "approval.decided",
@@ -245,6 +250,7 @@ impl Happened {
             | Self::DisbursementRejected
             | Self::DisbursementCancelled
             | Self::DisbursementReconciled
+            | Self::DisbursementUnreconciled
             | Self::DisbursementExcepted
             | Self::ApprovalRequested
             | Self::ApprovalDecided

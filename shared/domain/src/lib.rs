@@ -7,6 +7,7 @@ pub mod access;
 pub mod activity;
 pub mod approval;
 pub mod audit;
+pub mod by_hand;
 pub mod calendar;
 pub mod client;
 pub mod command;

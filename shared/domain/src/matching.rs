@@ -146,6 +146,8 @@ pub enum Criterion {
     Absent,
     /// They belong together, and are more than one booking holds.
     TooMany,
+    /// They were matched, and somebody has taken the match apart.
+    TakenApart,
 }
 
 impl Criterion {
@@ -163,6 +165,7 @@ impl Criterion {
             Self::Duplicate => "duplicate",
             Self::Absent => "absent",
             Self::TooMany => "too_many",
+            Self::TakenApart => "taken_apart",
         }
     }
 }
@@ -1316,7 +1319,8 @@ impl<'d> Telling<'d> {
             | Criterion::Ambiguous
             | Criterion::Duplicate
             | Criterion::Absent
-            | Criterion::TooMany => false,
+            | Criterion::TooMany
+            | Criterion::TakenApart => false,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use domain::access::{
     DELIVERY_CONFIRM, DELIVERY_CREATE, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE, Route, SETTLEMENT_CREATE,
+    STATEMENT_LINE_MATCH, STATEMENT_LINE_UNMATCH,
 };
 use serde_json::json;
 use testkit::{LEDGER, RECORDS, Reply, RestRequest, World};
@@ -11,6 +12,8 @@ use crate::{
     books,
     door::call,
     settlement_get,
+    statement_line_match::{match_by_hand, matching, unmatched},
+    statement_line_unmatch::unmatching,
     steps::{
         TODAY, assigned, bank_line, build_settlements, collected, collection, command, confirmed, handed_over,
         instruction, relay, report, reserved, waiting, work_off,
@@ -130,6 +133,18 @@ async fn a_crash_at_any_call_of_any_handler_leaves_one_effect_and_one_receipt() 
             let id = handed_over(world, &world.pennco, "BF-D-1", 500).await;
             let line = bank_line("HDFCN52026112112", 500);
             command(&world.pennco.settlement, &DISBURSEMENT_RECONCILE, "k1", &line).path("disbursement_id", &id)
+        })
+        .await,
+        exhaust(&STATEMENT_LINE_MATCH, async |world| {
+            let (id, payments) = unmatched(world, &["3.33"], &[111, 222]).await;
+            matching(&world.pennco.settlement, &id, "m1", &[1], &[&payments[0], &payments[1]])
+        })
+        .await,
+        exhaust(&STATEMENT_LINE_UNMATCH, async |world| {
+            let (id, payments) = unmatched(world, &["1.11", "2.22"], &[333]).await;
+            let matched = match_by_hand(world, &id, "m1", &[1, 2], &[&payments[0]]).await;
+            assert_eq!(matched.status, 200, "{matched:?}");
+            unmatching(&world.pennco.settlement, &id, "u1", 2)
         })
         .await,
         exhaust(&SETTLEMENT_CREATE, async |world| {

@@ -87,6 +87,8 @@ mod settlement_list;
 mod statement_create;
 mod statement_get;
 mod statement_line_list;
+mod statement_line_match;
+mod statement_line_unmatch;
 mod statement_list;
 mod statement_match;
 mod token_issue;
