@@ -196,6 +196,9 @@ routes! {
     SETTLEMENT_LIST = "settlement-list", "GET" "/api/v1/settlements", List, [Settlement Operator, Partner Own, Admin Operator];
     STATEMENT_CREATE = "statement-create", "POST" "/api/v1/statements", Command, [Settlement Operator];
     STATEMENT_GET = "statement-get", "GET" "/api/v1/statements/{statement_id}", Query, [Settlement Operator, Admin Operator];
+    STATEMENT_LINE_LIST = "statement-line-list", "GET" "/api/v1/statement-lines", List, [Settlement Operator, Admin Operator];
+    STATEMENT_LINE_MATCH = "statement-line-match", "POST" "/api/v1/statements/{statement_id}/match", Command, [Settlement Operator];
+    STATEMENT_LINE_UNMATCH = "statement-line-unmatch", "POST" "/api/v1/statements/{statement_id}/unmatch", Command, [Settlement Operator];
     STATEMENT_LIST = "statement-list", "GET" "/api/v1/statements", List, [Settlement Operator, Admin Operator];
     TOKEN_ISSUE = "token-issue", "POST" "/api/v1/auth/token", Token, [];
     TOTP_CONFIRM = "totp-confirm", "POST" "/api/v1/auth/totp/confirm", NaturalCommand, [Staff Own, Settlement Own, Admin Own];

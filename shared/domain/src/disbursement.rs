@@ -56,9 +56,9 @@ impl DisbursementStatus {
         Self::Reversed,
     ];
 
-    /// What a payment can become from here. An exception whose visit failed can become nothing any more:
-    /// [`Instruction::legal_moves`] knows which one it is. What the bank bears out is not taken back: it has left the
-    /// account.
+    /// What a payment can become from here: forward only, but for a match that somebody takes apart. An exception whose
+    /// visit failed can become nothing any more, nor can what no statement has reconciled: [`Instruction::legal_moves`]
+    /// knows which one it is. What the bank bears out is not taken back: it has left the account.
     #[must_use]
     pub fn legal_moves(self) -> &'static [Self] {
         match self {
@@ -69,7 +69,9 @@ impl DisbursementStatus {
             // Cash that was handed over all the same.
             Self::Cancelled => &[Self::Exception],
             Self::Exception => &[Self::Reconciled, Self::Reversed],
-            Self::Reconciled | Self::Rejected | Self::Reversed => &[],
+            // The one way back: what a statement has settled somebody may take apart.
+            Self::Reconciled => &[Self::HandedOver, Self::Exception],
+            Self::Rejected | Self::Reversed => &[],
         }
     }
 
@@ -301,6 +303,9 @@ pub struct StatementMatch {
     /// Why somebody matched them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// Who matched them, if it was not the job.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
 }
 
 /// How a statement's line may differ from the payment that it belongs to: in nothing but the day, by as much as
@@ -409,6 +414,24 @@ impl Instruction {
         Ok(Self { reconciliation: Some(said), version, updated_at, ..self.clone() })
     }
 
+    /// The match of a statement that bears it out, if one does.
+    #[must_use]
+    pub fn settled_by(&self) -> Option<&StatementMatch> {
+        self.reconciliation.as_ref().filter(|_| self.is_reconciled()).and_then(|said| said.statement.as_ref())
+    }
+
+    /// The disbursement when the match that settled it is taken apart: it waits for its bank line again.
+    ///
+    /// # Errors
+    /// [`Refusal::IllegalTransition`] when no statement has settled it.
+    pub fn unsettle(&self, visit: &Delivery, at: Timestamp) -> Result<Self, Failed> {
+        if self.settled_by().is_none() {
+            return Err(self.illegal(visit).into());
+        }
+        let (version, updated_at) = (self.version.saturating_add(1), self.updated_at.max(at));
+        Ok(Self { reconciliation: None, version, updated_at, ..self.clone() })
+    }
+
     /// How far it has come, given its visit.
     #[must_use]
     pub fn status(&self, visit: &Delivery) -> DisbursementStatus {
@@ -436,11 +459,14 @@ impl Instruction {
             DisbursementStatus::Exception if visit.status != DeliveryStatus::Confirmed => &[],
             // Nobody can have handed over what nobody had.
             DisbursementStatus::Cancelled if agent.is_none() => &[],
+            DisbursementStatus::Reconciled if self.settled_by().is_none() => &[],
+            // Called off, and handed over all the same.
+            DisbursementStatus::Reconciled if self.cancellation.is_some() => &[DisbursementStatus::Exception],
+            DisbursementStatus::Reconciled => &[DisbursementStatus::HandedOver],
             DisbursementStatus::Created
             | DisbursementStatus::Approved
             | DisbursementStatus::Reserved
             | DisbursementStatus::HandedOver
-            | DisbursementStatus::Reconciled
             | DisbursementStatus::Exception
             | DisbursementStatus::Rejected
             | DisbursementStatus::Reversed
@@ -747,6 +773,8 @@ mod tests {
         Cancel,
         Reconcile(i64),
         Reverse,
+        Settle,
+        Unsettle,
     }
 
     fn tries() -> impl Strategy<Value = Vec<Try>> {
@@ -760,6 +788,8 @@ mod tests {
             1 => Just(Try::Cancel),
             2 => prop_oneof![Just(500_000), Just(500_001)].prop_map(Try::Reconcile),
             1 => Just(Try::Reverse),
+            2 => Just(Try::Settle),
+            2 => Just(Try::Unsettle),
         ];
         prop::collection::vec(one, 1..20)
     }
@@ -861,6 +891,26 @@ mod tests {
                             instruction = after;
                         }
                     }
+                    Try::Settle => {
+                        let said = Reconciliation {
+                            outcome: ReconciliationOutcome::Reconciled,
+                            bank_reference: "UTR1".into(),
+                            amount: instruction.amount,
+                            value_date: date(2026, 11, 21),
+                            differences: vec![],
+                            statement: Some(StatementMatch {
+                                statement_id: StatementId::mint(now, &[b"s"]),
+                                lines: vec![1],
+                                rule: Rule::Manual,
+                                difference_minor: 0,
+                                reason: Some("r".into()),
+                                by: Some("usr_1".into()),
+                            }),
+                            at: now,
+                        };
+                        instruction = instruction.settle(&visit, said).unwrap_or(instruction);
+                    }
+                    Try::Unsettle => instruction = instruction.unsettle(&visit, now).unwrap_or(instruction),
                 }
                 let after = instruction.status(&visit);
                 prop_assert!(after == before || moves.contains(&after), "{what:?}: {before:?} became {after:?}");

@@ -40,6 +40,9 @@ pub enum Happened {
     /// The bank line matches.
     #[serde(rename = "disbursement.reconciled")]
     DisbursementReconciled,
+    /// The match of its bank lines was taken apart.
+    #[serde(rename = "disbursement.unreconciled")]
+    DisbursementUnreconciled,
     /// The bank line differs.
     #[serde(rename = "disbursement.excepted")]
     DisbursementExcepted,
@@ -146,7 +149,7 @@ pub enum Happened {
 
 impl Happened {
     /// Every kind of event.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::DeliveryCreated,
         Self::DeliveryAssigned,
         Self::DeliveryConfirmed,
@@ -158,6 +161,7 @@ impl Happened {
         Self::DisbursementCancelled,
         Self::DisbursementReversed,
         Self::DisbursementReconciled,
+        Self::DisbursementUnreconciled,
         Self::DisbursementExcepted,
         Self::ApprovalDecided,
         Self::ApprovalExpired,
@@ -209,6 +213,7 @@ impl Happened {
             Self::DisbursementCancelled => "disbursement.cancelled",
             Self::DisbursementReversed => "disbursement.reversed",
             Self::DisbursementReconciled => "disbursement.reconciled",
+            Self::DisbursementUnreconciled => "disbursement.unreconciled",
             Self::DisbursementExcepted => "disbursement.excepted",
             Self::ApprovalRequested => "approval.requested",
             Self::ApprovalDecided => "approval.decided",
@@ -261,6 +266,7 @@ impl Happened {
             | Self::DisbursementCancelled
             | Self::DisbursementReversed
             | Self::DisbursementReconciled
+            | Self::DisbursementUnreconciled
             | Self::DisbursementExcepted
             | Self::ApprovalRequested
             | Self::ApprovalDecided

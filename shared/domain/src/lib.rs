@@ -8,6 +8,7 @@ pub mod acknowledgement;
 pub mod activity;
 pub mod approval;
 pub mod audit;
+pub mod by_hand;
 pub mod calendar;
 pub mod client;
 pub mod command;

@@ -146,6 +146,8 @@ pub enum Criterion {
     Absent,
     /// They belong together, and are more than one booking holds.
     TooMany,
+    /// They were matched, and somebody has taken the match apart.
+    TakenApart,
 }
 
 impl Criterion {
@@ -163,6 +165,7 @@ impl Criterion {
             Self::Duplicate => "duplicate",
             Self::Absent => "absent",
             Self::TooMany => "too_many",
+            Self::TakenApart => "taken_apart",
         }
     }
 }
@@ -386,8 +389,67 @@ pub struct Ageing {
     pub bands: Vec<AgeBand>,
 }
 
-/// First and last day of each band.
-const AGE_BANDS: [(u32, Option<u32>); 5] = [(0, Some(1)), (2, Some(3)), (4, Some(7)), (8, Some(30)), (31, None)];
+/// How old something is, in the bands that [`ageing`] counts by: what a bank books the day after; what the window of
+/// days still lets match by itself; a week; a month; and what is older than any slip of a day that is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Age {
+    /// 0 or 1 days.
+    #[serde(rename = "0_to_1")]
+    UpToOne,
+    /// 2 or 3 days.
+    #[serde(rename = "2_to_3")]
+    UpToThree,
+    /// 4 to 7 days.
+    #[serde(rename = "4_to_7")]
+    UpToSeven,
+    /// 8 to 30 days.
+    #[serde(rename = "8_to_30")]
+    UpToThirty,
+    /// 31 days or more.
+    #[serde(rename = "over_30")]
+    OverThirty,
+}
+
+impl Age {
+    /// Every band, youngest first.
+    pub const ALL: [Self; 5] = [Self::UpToOne, Self::UpToThree, Self::UpToSeven, Self::UpToThirty, Self::OverThirty];
+
+    /// Its first day and its last; the last band has none.
+    #[must_use]
+    pub fn days(self) -> (u32, Option<u32>) {
+        match self {
+            Self::UpToOne => (0, Some(1)),
+            Self::UpToThree => (2, Some(3)),
+            Self::UpToSeven => (4, Some(7)),
+            Self::UpToThirty => (8, Some(30)),
+            Self::OverThirty => (31, None),
+        }
+    }
+
+    /// The band of so many days.
+    #[must_use]
+    pub fn of(days: u32) -> Self {
+        let within = |age: &Self| age.days().1.is_none_or(|last| days <= last);
+        Self::ALL.into_iter().find(within).unwrap_or(Self::OverThirty)
+    }
+
+    /// The first and the last date of what is of this age on a day, both inclusive; none where there is no end.
+    #[must_use]
+    pub fn dates(self, today: Day) -> (Option<Day>, Option<Day>) {
+        let (first, last) = self.days();
+        let before = |days: u32| today.saturating_sub(i64::from(days).days());
+        // What is dated later counts as new.
+        (last.map(before), Some(first).filter(|first| *first > 0).map(before))
+    }
+}
+
+/// How many days old what is dated so is on a day; what is dated later counts as new.
+#[must_use]
+pub fn age_days(date: Day, today: Day) -> u32 {
+    let days = day_number(today).saturating_sub(day_number(date)).max(0);
+    u32::try_from(days).unwrap_or(u32::MAX)
+}
 
 /// Sorts what is unmatched by its age on a day, in order of currencies. What is dated later counts as new.
 ///
@@ -396,13 +458,13 @@ const AGE_BANDS: [(u32, Option<u32>); 5] = [(0, Some(1)), (2, Some(3)), (4, Some
 pub fn ageing(unmatched: impl IntoIterator<Item = (Day, Money)>, today: Day) -> Result<Vec<Ageing>, Uncountable> {
     let mut by_currency: BTreeMap<Currency, Vec<AgeBand>> = BTreeMap::new();
     for (date, Money { amount_minor, currency }) in unmatched {
-        let days = day_number(today).saturating_sub(day_number(date)).max(0);
+        let days = age_days(date, today);
         let bands = by_currency.entry(currency).or_insert_with(|| {
             let empty =
                 |(from_days, to_days)| AgeBand { from_days, to_days, count: 0, credits_minor: 0, debits_minor: 0 };
-            AGE_BANDS.map(empty).to_vec()
+            Age::ALL.map(|age| empty(age.days())).to_vec()
         });
-        let of_age = |band: &&mut AgeBand| band.to_days.is_none_or(|to_days| days <= i64::from(to_days));
+        let of_age = |band: &&mut AgeBand| band.to_days.is_none_or(|to_days| days <= to_days);
         if let Some(band) = bands.iter_mut().find(of_age) {
             band.count = band.count.saturating_add(1);
             let sum = if amount_minor < 0 { &mut band.debits_minor } else { &mut band.credits_minor };
@@ -1257,7 +1319,8 @@ impl<'d> Telling<'d> {
             | Criterion::Ambiguous
             | Criterion::Duplicate
             | Criterion::Absent
-            | Criterion::TooMany => false,
+            | Criterion::TooMany
+            | Criterion::TakenApart => false,
         }
     }
 
@@ -1749,6 +1812,19 @@ mod tests {
         let beyond = [(DAY, inr(i64::MAX)), (DAY, inr(1))];
         assert_eq!(ageing(beyond, DAY), Err(Uncountable::Overflow));
         assert_eq!(ageing([], DAY), Ok(vec![]));
+    }
+
+    #[test]
+    fn each_day_is_of_the_one_band_whose_dates_have_it() {
+        for back in -3_i64..=400 {
+            let date = day(-back);
+            let age = Age::of(age_days(date, DAY));
+            for other in Age::ALL {
+                let (from, to) = other.dates(DAY);
+                let has_it = from.is_none_or(|from| from <= date) && to.is_none_or(|to| date <= to);
+                assert_eq!(has_it, other == age, "{back} days ago, {other:?}");
+            }
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
     disbursement::{Instruction, MATCHING_RULES, Reconciliation as Said, ReconciliationOutcome, StatementMatch},
     id::Sha256Hex,
     matching::{
-        self, Candidate, Criterion, Evidence, Expected, Match, MatchKind, Reconciliation, SmallestEdit,
+        self, Age, Candidate, Criterion, Evidence, Expected, Match, MatchKind, Reconciliation, SmallestEdit,
         UnmatchedExpected,
     },
     settlement::StoredFile,
@@ -29,7 +29,7 @@ use crate::{
 const MOST_FLAWS: usize = 100;
 /// Lines and payments of a match at most: a line is two or three items of a transaction, a payment is one, the commit is
 /// one, and DynamoDB takes 100.
-const MOST_MEMBERS: usize = 32;
+pub(crate) const MOST_MEMBERS: usize = 32;
 
 /// How the text of a file stands in the JSON that carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -131,6 +131,18 @@ pub enum StatementStatus {
     Matching,
     /// Every line has its outcome, and the report lies ready.
     Matched,
+}
+
+impl StatementStatus {
+    /// The word for it in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Matching => "matching",
+            Self::Matched => "matched",
+        }
+    }
 }
 
 /// Lines of a currency, counted and added up.
@@ -429,6 +441,20 @@ pub struct LineMatch {
     /// Why somebody matched them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// Who matched them, if it was not the job.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
+}
+
+/// That somebody took a line's match apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TakenApart {
+    /// Why.
+    pub reason: String,
+    /// By whom: the person's or the program's id.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A line of a statement as it is kept: what the bank said, what the job found, and how it stands.
@@ -459,7 +485,7 @@ pub struct KeptLine {
     pub matched: Option<LineMatch>,
     /// Of a match that the job made: the payment that comes next, and why it was not taken.
     pub runner_up: Option<Candidate>,
-    /// Why the job matched it to nothing.
+    /// Why it is matched to nothing.
     pub why: Option<Criterion>,
     /// The payments that it is nearest to, the likeliest first.
     pub nearest: Vec<Candidate>,
@@ -468,10 +494,105 @@ pub struct KeptLine {
     pub edit: Option<SmallestEdit>,
     /// What it was matched to before this statement.
     pub matched_before_to: Option<String>,
+    /// That its match was taken apart, until it has another one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub taken_apart: Option<TakenApart>,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// Counts its changes, from 1.
     pub version: u64,
+}
+
+/// A line as it is listed: how it stands, and how long it has waited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ListedLine {
+    /// The line.
+    #[serde(flatten)]
+    pub line: KeptLine,
+    /// Days from its value date to today in the operator's zone, while it is unmatched.
+    pub age_days: Option<u32>,
+    /// The band of those days.
+    pub age: Option<Age>,
+}
+
+impl KeptLine {
+    /// The line as it is listed on a day.
+    #[must_use]
+    pub fn listed(self, today: Day) -> ListedLine {
+        let age_days = (self.status == LineStatus::Unmatched).then(|| matching::age_days(self.value_date, today));
+        ListedLine { age_days, age: age_days.map(Age::of), line: self }
+    }
+}
+
+/// Which lines somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LineQuery {
+    /// How they stand: `unmatched` unless something else is asked for.
+    #[serde(default)]
+    pub status: Option<LineStatus>,
+    /// How old they are: `0_to_1`, `2_to_3`, `4_to_7`, `8_to_30` or `over_30` days.
+    #[serde(default)]
+    pub age: Option<Age>,
+    /// Of which statement.
+    #[serde(default)]
+    pub statement_id: Option<StatementId>,
+}
+
+/// Which lines a list shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineFilter {
+    /// The operator's unmatched ones of some value dates, both ends inclusive.
+    Unmatched {
+        /// The first; none for the oldest.
+        from: Option<Day>,
+        /// The last; none for the youngest.
+        to: Option<Day>,
+    },
+    /// Those of a statement that stand so.
+    OfStatement {
+        /// Which statement.
+        statement_id: StatementId,
+        /// How they stand.
+        status: LineStatus,
+    },
+}
+
+impl LineFilter {
+    /// How the lines stand that it shows.
+    #[must_use]
+    pub fn status(&self) -> LineStatus {
+        match self {
+            Self::Unmatched { .. } => LineStatus::Unmatched,
+            Self::OfStatement { status, .. } => *status,
+        }
+    }
+}
+
+impl LineQuery {
+    /// The filter that an index answers, with ages as of a day.
+    ///
+    /// # Errors
+    /// [`Failed::Malformed`] for filters that no index answers together.
+    pub fn filter(&self, today: Day) -> Result<LineFilter, Failed> {
+        let status = self.status.unwrap_or(LineStatus::Unmatched);
+        let unindexed = |name: &str, detail: &str, hint: &str| {
+            Err(Failed::malformed(Flaw::new(name, "unindexed_filter", detail).with_hint(hint)))
+        };
+        match (&self.statement_id, self.age) {
+            (Some(_), Some(_)) => {
+                unindexed("age", "no index answers a statement and an age together", "ask for one of the two")
+            }
+            (Some(statement_id), None) => Ok(LineFilter::OfStatement { statement_id: statement_id.clone(), status }),
+            (None, _) if status != LineStatus::Unmatched => {
+                unindexed("status", "only unmatched lines are listed over all statements", "name a statement as well")
+            }
+            (None, age) => {
+                let (from, to) = age.map_or((None, None), |age| age.dates(today));
+                Ok(LineFilter::Unmatched { from, to })
+            }
+        }
+    }
 }
 
 /// A line that something else has settled before this statement came.
@@ -514,9 +635,9 @@ pub struct Booking {
     /// The payments that they settle.
     pub disbursement_ids: Vec<DisbursementId>,
     /// What is said of each payment.
-    said: Said,
+    pub(crate) said: Said,
     /// Whether each payment's own amount is said, and not that of the lines.
-    by_share: bool,
+    pub(crate) by_share: bool,
 }
 
 impl Booking {
@@ -572,6 +693,7 @@ impl<'a> Matching<'a> {
             nearest: vec![],
             edit: None,
             matched_before_to: None,
+            taken_apart: None,
             updated_at: self.at,
             version: 1,
         })
@@ -598,6 +720,7 @@ impl<'a> Matching<'a> {
             rule,
             difference_minor: found.difference_minor,
             reason: None,
+            by: None,
         };
         let lines: Vec<KeptLine> = found
             .lines
@@ -680,7 +803,12 @@ impl<'a> Matching<'a> {
 }
 
 /// What is said of a payment that lines settle.
-fn said(statement_id: &StatementId, lines: &[KeptLine], matched: &LineMatch, at: Timestamp) -> Result<Said, Failed> {
+pub(crate) fn said(
+    statement_id: &StatementId,
+    lines: &[KeptLine],
+    matched: &LineMatch,
+    at: Timestamp,
+) -> Result<Said, Failed> {
     let first = lines.first().ok_or_else(|| Failed::fault("a match without lines"))?;
     let mut sum = Money::zero(first.amount.currency);
     for line in lines {
@@ -700,6 +828,7 @@ fn said(statement_id: &StatementId, lines: &[KeptLine], matched: &LineMatch, at:
             rule: matched.rule,
             difference_minor: matched.difference_minor,
             reason: matched.reason.clone(),
+            by: matched.by.clone(),
         }),
         at,
     })

@@ -37,6 +37,50 @@ pub enum Refusal {
         /// Which one.
         existing_id: String,
     },
+    /// A line is matched once.
+    #[error("line {line} is matched already; take its match apart first")]
+    LineAlreadyMatched {
+        /// Which.
+        line: u32,
+    },
+    /// What repeats another line is not matched itself.
+    #[error("line {line} repeats another line; match that one")]
+    LineRepeated {
+        /// Which.
+        line: u32,
+    },
+    /// There is no match to be taken apart.
+    #[error("line {line} is not matched")]
+    LineNotMatched {
+        /// Which.
+        line: u32,
+    },
+    /// A match has no more lines and payments than one booking holds.
+    #[error("a match has at most {most} lines and payments")]
+    TooManyMembers {
+        /// How many.
+        most: u64,
+    },
+    /// Lines and payments are in one currency.
+    #[error("a match is in one currency")]
+    CurrencyMixed {
+        /// Those that were found.
+        currencies: Vec<String>,
+    },
+    /// A payment leaves the account.
+    #[error("line {line} is a credit; a payment is a debit")]
+    WrongDirection {
+        /// Which.
+        line: u32,
+    },
+    /// What does not add up must be said, exactly.
+    #[error("the lines less the payments are {difference_minor} {currency} minor units; state that difference")]
+    DifferenceNotStated {
+        /// The lines less the payments.
+        difference_minor: i64,
+        /// Their currency.
+        currency: String,
+    },
     /// The business day is settled.
     #[error("the business day is already closed; the last closed day is {last_closed}")]
     BusinessDayClosed {
@@ -318,6 +362,13 @@ impl Refusal {
             Self::ReservationExpired { .. } => "reservation_expired",
             Self::AmountExceedsReserved { .. } => "amount_exceeds_reserved",
             Self::BankLineAlreadyMatched { .. } => "bank_line_already_matched",
+            Self::LineAlreadyMatched { .. } => "line_already_matched",
+            Self::LineRepeated { .. } => "line_repeated",
+            Self::LineNotMatched { .. } => "line_not_matched",
+            Self::TooManyMembers { .. } => "too_many_members",
+            Self::CurrencyMixed { .. } => "currency_mixed",
+            Self::WrongDirection { .. } => "wrong_direction",
+            Self::DifferenceNotStated { .. } => "difference_not_stated",
             Self::BusinessDayClosed { .. } => "business_day_closed",
             Self::BusinessDayOpen { .. } => "business_day_open",
             Self::BusinessDayTooEarly { .. } => "business_day_too_early",
@@ -367,6 +418,9 @@ impl Refusal {
             | Self::ReservedForDelivery { .. }
             | Self::ReservationExpired { .. }
             | Self::BankLineAlreadyMatched { .. }
+            | Self::LineAlreadyMatched { .. }
+            | Self::LineRepeated { .. }
+            | Self::LineNotMatched { .. }
             | Self::BusinessDayClosed { .. }
             | Self::BusinessDayOpen { .. }
             | Self::BusinessDayTooEarly { .. }
@@ -385,6 +439,10 @@ impl Refusal {
             | Self::ApprovalExpired { .. } => 409,
             Self::TicketSpent
             | Self::TotpMismatch
+            | Self::TooManyMembers { .. }
+            | Self::CurrencyMixed { .. }
+            | Self::WrongDirection { .. }
+            | Self::DifferenceNotStated { .. }
             | Self::AmountDiffers { .. }
             | Self::AmountExceedsDue { .. }
             | Self::AmountExceedsReserved { .. }

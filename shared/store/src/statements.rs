@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Command, Delivery, Event, Failed, OperatorName, Refusal, StatementId,
+    Command, Day, Delivery, DisbursementId, Event, Failed, OperatorName, Refusal, StatementId,
     access::Unseen,
+    by_hand::{ByHand, ChangedLines, Members, NewMatch},
     delivery::DeliveryStatus,
     disbursement::Instruction,
     event::Happened,
@@ -12,7 +13,8 @@ use domain::{
     matching::Expected,
     operator::Operator,
     reconciliation::{
-        Booking, KeptLine, LineName, LineStatus, Matching, Plan, ReceivedStatement, StatementStatus, line_names,
+        Booking, KeptLine, LineFilter, LineName, LineStatus, Matching, Plan, ReceivedStatement, StatementStatus,
+        line_names,
     },
     statement::{self, Statement},
 };
@@ -90,19 +92,41 @@ fn taken() -> Lost {
     Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id })
 }
 
-/// Takes the names of lines, for ever. A reference with several lines is shared by them, and nobody takes it whole.
-fn take(table: &Table, operator: &OperatorName, lines: &[KeptLine], holder: &str) -> Result<Vec<Write>, Failed> {
+/// Where the name of a line is taken.
+fn name_of(operator: &OperatorName, line: &KeptLine) -> Key {
+    keys::line_name(operator, &LineName { reference: line.bank_reference.clone(), part: line.part.clone() })
+}
+
+/// Takes the names of lines, until their match is taken apart. A reference with several lines is shared by them, and
+/// nobody takes it whole.
+fn take<'a>(
+    table: &Table,
+    operator: &OperatorName,
+    lines: impl IntoIterator<Item = &'a KeptLine>,
+    holder: &str,
+) -> Result<Vec<Write>, Failed> {
     let mut writes = Vec::new();
     let mut shared: BTreeSet<&str> = BTreeSet::new();
     for line in lines {
-        let name = LineName { reference: line.bank_reference.clone(), part: line.part.clone() };
-        writes.push(table.create(Item::at(&keys::line_name(operator, &name)).with("holder", holder), taken())?);
+        writes.push(table.create(Item::at(&name_of(operator, line)).with("holder", holder), taken())?);
         if line.part.is_some() && shared.insert(&line.bank_reference) {
             let whole = Item::at(&keys::bank_line(operator, &line.bank_reference)).with("holder", holder);
             writes.push(table.share(whole, taken())?);
         }
     }
     Ok(writes)
+}
+
+/// Who holds the names of a match's lines: the first of its payments.
+fn holder_of(change: &ByHand) -> &str {
+    change.payments.first().map_or("", |(_, payment)| payment.disbursement_id.as_str())
+}
+
+/// Keys that begin with a date from the one to the other, both inclusive: digits sort behind `/`, and all of a key behind
+/// its date before `~`.
+fn of_dates(from: Option<Day>, to: Option<Day>) -> Range {
+    let from = from.map_or_else(|| "/".to_owned(), |day| day.to_string());
+    Range::Between(from, to.map_or_else(|| "~".to_owned(), |day| format!("{day}~")))
 }
 
 impl Statements {
@@ -122,6 +146,173 @@ impl Statements {
         statement_id: &StatementId,
     ) -> Result<Unseen<ReceivedStatement>, Failed> {
         self.table.get(&keys::statement(operator, statement_id)).await.map(Unseen::new)
+    }
+
+    /// The operator in whose zone the age of a line is counted.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn operator(&self, operator: &OperatorName) -> Result<Operator, Failed> {
+        self.table.get(&keys::operator(operator)).await
+    }
+
+    /// A page of lines, the oldest value date first, or in the order of their statement: one query, and one batch read of
+    /// what it found. A line that was matched or set free a moment ago may be missing, and is never shown as it was.
+    ///
+    /// # Errors
+    /// [`Failed::Malformed`] for a cursor that was not made for this list.
+    pub async fn lines(
+        &self,
+        operator: &OperatorName,
+        filter: &LineFilter,
+        page: &PageRequest,
+    ) -> Result<Page<KeptLine>, Failed> {
+        let (index, partition, range) = match filter {
+            LineFilter::Unmatched { from, to } => {
+                (keys::OWNER, keys::owner_of_unmatched_lines(operator), of_dates(*from, *to))
+            }
+            LineFilter::OfStatement { statement_id, status } => {
+                (keys::WORKLIST, keys::worklist_of_lines(operator, statement_id, status.as_str()), Range::All)
+            }
+        };
+        let scope = format!("{operator} lines {filter:?}");
+        let query = Query {
+            range,
+            limit: Some(page.limit),
+            after: self.cursors.open(&scope, page.cursor.as_deref())?,
+            ..Query::of_index(&self.table.names.records, index, partition)
+        };
+        let (rows, last) = self.table.query(query).await?;
+        let mut items: Vec<KeptLine> = self.table.whole(&rows).await?;
+        items.retain(|line| line.status == filter.status());
+        Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
+    }
+
+    /// What a match by hand names and is there: a read of each line, and of each payment and its visit. As it is now: a
+    /// refusal is kept, and must not be of a second ago.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn members(
+        &self,
+        operator: &OperatorName,
+        statement: ReceivedStatement,
+        new: &NewMatch,
+    ) -> Result<Members, Failed> {
+        let (lines, ids) = new.named(&statement);
+        let lines = self.found_lines(operator, &statement.statement_id, lines).await?;
+        let payments = self.found_payments(operator, ids).await?;
+        Ok(Members { statement, lines, payments })
+    }
+
+    /// The match that a line is in: its lines, and its payments with their visits.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when the table does not answer.
+    pub async fn members_of(
+        &self,
+        operator: &OperatorName,
+        statement: ReceivedStatement,
+        line: u32,
+    ) -> Result<Members, Failed> {
+        let id = statement.statement_id.clone();
+        let named = self.found_lines(operator, &id, [line]).await?;
+        let Some(matched) = named.first().and_then(|line| line.matched.clone()) else {
+            return Ok(Members { statement, lines: named, payments: vec![] });
+        };
+        let lines = self.found_lines(operator, &id, matched.lines).await?;
+        let payments = self.found_payments(operator, matched.disbursement_ids).await?;
+        Ok(Members { statement, lines, payments })
+    }
+
+    async fn found_lines(
+        &self,
+        operator: &OperatorName,
+        statement_id: &StatementId,
+        lines: impl IntoIterator<Item = u32>,
+    ) -> Result<Vec<KeptLine>, Failed> {
+        let mut found = vec![];
+        for line in lines {
+            if let Some(item) = self.table.find(&keys::statement_line(operator, statement_id, line)).await? {
+                found.push(item.read()?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn found_payments(
+        &self,
+        operator: &OperatorName,
+        ids: impl IntoIterator<Item = DisbursementId>,
+    ) -> Result<Vec<(Instruction, Delivery)>, Failed> {
+        let mut found = vec![];
+        for id in ids {
+            let Some(item) = self.table.find(&keys::disbursement(operator, &id)).await? else { continue };
+            let payment: Instruction = item.read()?;
+            let visit = self.table.get(&keys::delivery(operator, &payment.delivery_id)).await?;
+            found.push((payment, visit));
+        }
+        Ok(found)
+    }
+
+    /// Matches lines by hand, in one transaction: lines and payments on their versions, the names of the lines on being
+    /// free.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn match_by_hand(
+        &self,
+        command: &Command,
+        decided: Result<ByHand, Failed>,
+    ) -> Result<Answer<ChangedLines>, Failed> {
+        let accepted = decided.and_then(|change| {
+            let lines = change.lines.iter().map(|(_, after)| after);
+            let names = take(&self.table, &command.operator, lines, holder_of(&change))?;
+            self.changed(command, &change, names, Happened::DisbursementReconciled)
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    /// Takes a match apart, in one transaction: lines and payments on their versions, the names of the lines on being held
+    /// by it.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn take_apart(
+        &self,
+        command: &Command,
+        decided: Result<ByHand, Failed>,
+    ) -> Result<Answer<ChangedLines>, Failed> {
+        let accepted = decided.and_then(|change| {
+            let (operator, holder) = (&command.operator, holder_of(&change));
+            let names = change.lines.iter().map(|(before, _)| self.table.free(name_of(operator, before), holder));
+            let names = names.collect::<Result<Vec<Write>, Failed>>()?;
+            self.changed(command, &change, names, Happened::DisbursementUnreconciled)
+        });
+        self.table.commit(command, accepted).await
+    }
+
+    fn changed(
+        &self,
+        command: &Command,
+        change: &ByHand,
+        names: Vec<Write>,
+        happened: Happened,
+    ) -> Result<Accepted<ChangedLines>, Failed> {
+        let operator = &command.operator;
+        let mut writes = names;
+        for (before, after) in &change.lines {
+            writes.push(self.table.replace(line_item(operator, before)?, line_item(operator, after)?)?);
+        }
+        let mut events = Vec::with_capacity(change.payments.len());
+        for (before, after) in &change.payments {
+            let id = &after.disbursement_id;
+            let place = keys::disbursement(operator, id);
+            writes.push(self.table.replace(Item::of(&place, before)?, Item::of(&place, after)?)?);
+            events.push(Event::of(command, happened, id.as_str(), Some(&after.region)));
+        }
+        let subject = change.statement_id.to_string();
+        Ok(Accepted { status: 200, answer: change.shown(), subject, events, writes })
     }
 
     /// A page of statements, newest first: one query, and one batch read of what it found.

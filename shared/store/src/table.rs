@@ -1,6 +1,6 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
-//! Conditions have names: `create` (must not exist), `share` (nobody has it alone), `replace` (must not have moved), `append` (log only),
+//! Conditions have names: `create` (must not exist), `share` (nobody has it alone), `free` (its holder gives it back), `replace` (must not have moved), `append` (log only),
 //! `post` (a balance within its limits), `unchanged` (read, and still so), `hold` and `let_go` (what a reservation takes of an account), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
 
 use std::collections::HashMap;
@@ -278,6 +278,19 @@ impl Table {
             .build()
             .map_err(Failed::fault)?;
         Ok(Write::new(TransactWriteItem::builder().put(put).build(), lost))
+    }
+
+    /// A place that its holder gives back.
+    pub(crate) fn free(&self, key: Key, holder: &str) -> Result<Write, Failed> {
+        let delete = Delete::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .condition_expression("holder = :holder")
+            .expression_attribute_values(":holder", AttributeValue::S(holder.to_owned()))
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write::new(TransactWriteItem::builder().delete(delete).build(), Lost::Moved))
     }
 
     /// A record that must still be at the version that was read. What it was is kept for the audit by the commit.

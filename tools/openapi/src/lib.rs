@@ -102,6 +102,9 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::SETTLEMENT_LIST, 200, settlement_list::handle)?;
     document.route(&access::STATEMENT_CREATE, 202, statement_create::handle)?;
     document.route(&access::STATEMENT_GET, 200, statement_get::handle)?;
+    document.route(&access::STATEMENT_LINE_LIST, 200, statement_line_list::handle)?;
+    document.route(&access::STATEMENT_LINE_MATCH, 200, statement_line_match::handle)?;
+    document.route(&access::STATEMENT_LINE_UNMATCH, 200, statement_line_unmatch::handle)?;
     document.route(&access::STATEMENT_LIST, 200, statement_list::handle)?;
     document.open_route(&access::TOKEN_ISSUE, 200, token_issue::handle)?;
     document.route(&access::TOTP_CONFIRM, 200, totp_confirm::handle)?;

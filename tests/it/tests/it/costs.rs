@@ -9,10 +9,9 @@ use domain::access::{
     EXPORT_CREATE, EXPORT_GET, EXPOSURE_GET, JWKS_GET, LEDGER_PROVE, LOCATION_RECORD, OTP_REQUEST, PASSWORD_RESET,
     PASSWORD_SET, PAYOUT_CREATE, PAYOUT_GET, PAYOUT_LIST, PAYOUT_UPDATE, PROOF_GET, RESERVATION_CREATE,
     RESERVATION_GET, RESERVATION_SETTLE, RESERVATION_VOID, ROUTES, Route, SESSION_CREATE, SESSION_DELETE, SESSION_GET,
-    SETTLEMENT_ACKNOWLEDGE,
-    SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET, STATEMENT_LIST, TOKEN_ISSUE,
-    TOTP_CONFIRM, TOTP_ENROL, TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST,
-    USER_UPDATE,
+    SETTLEMENT_ACKNOWLEDGE, SETTLEMENT_CREATE, SETTLEMENT_GET, SETTLEMENT_LIST, STATEMENT_CREATE, STATEMENT_GET,
+    STATEMENT_LINE_LIST, STATEMENT_LINE_MATCH, STATEMENT_LINE_UNMATCH, STATEMENT_LIST, TOKEN_ISSUE, TOTP_CONFIRM,
+    TOTP_ENROL, TRANSFER_CREATE, TRANSFER_GET, TRANSFER_REVERSE, USER_CREATE, USER_GET, USER_LIST, USER_UPDATE,
 };
 use serde_json::{Value, json};
 use testkit::{Calls, Operation, PASSWORD, Reply, RestRequest, World, asks};
@@ -263,6 +262,7 @@ async fn every_route_is_measured() {
     seen.extend(["day-close-get", "day-close-list", "settlement-get", "export-get", "proof-get"]);
     seen.extend(["statement-get", "statement-list"]);
     seen.extend(payouts(&mut rows).await);
+    seen.extend(statement_lines(&mut rows).await);
     seen.push(seals(&mut rows).await);
     for route in ROUTES {
         assert!(seen.contains(&route.function), "{} is not measured", route.function);
@@ -307,6 +307,32 @@ async fn seals(rows: &mut Vec<(String, Calls)>) -> &'static str {
         measured(&world, &LEDGER_PROVE, &request).await,
     ));
     LEDGER_PROVE.function
+}
+
+/// A line that settles nothing, then a payment, then nothing again, in a world of its own. Whose they are.
+async fn statement_lines(rows: &mut Vec<(String, Calls)>) -> Vec<&'static str> {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let mut seen = vec![];
+    let (id, payments) = crate::statement_line_match::unmatched(&world, &["5.00"], &[500]).await;
+    let cases: [(&str, &'static Route, RestRequest); 3] = [
+        (", one line", &STATEMENT_LINE_LIST, desk.asks(&STATEMENT_LINE_LIST)),
+        (
+            ", a line and a payment",
+            &STATEMENT_LINE_MATCH,
+            crate::statement_line_match::matching(desk, &id, "m1", &[1], &[&payments[0]]),
+        ),
+        (
+            ", a line and a payment",
+            &STATEMENT_LINE_UNMATCH,
+            crate::statement_line_unmatch::unmatching(desk, &id, "u1", 1),
+        ),
+    ];
+    for (of, route, request) in cases {
+        rows.push((format!("`{}`{of}", route.function), measured(&world, route, &request).await));
+        seen.push(route.function);
+    }
+    seen
 }
 
 /// A payout that fails and is made again, in a world of its own. Whose they are.

@@ -4,7 +4,7 @@
 use domain::access::{
     APPROVAL_DECIDE, DELIVERY_CONFIRM, DELIVERY_CREATE, DISBURSEMENT_CANCEL, DISBURSEMENT_CREATE,
     DISBURSEMENT_RECONCILE, DISBURSEMENT_REVERSE, RESERVATION_CREATE, RESERVATION_SETTLE, RESERVATION_VOID, Route,
-    SETTLEMENT_CREATE, TRANSFER_CREATE, TRANSFER_REVERSE,
+    SETTLEMENT_CREATE, STATEMENT_LINE_MATCH, STATEMENT_LINE_UNMATCH, TRANSFER_CREATE, TRANSFER_REVERSE,
 };
 use serde_json::json;
 use testkit::{LEDGER, RECORDS, Reply, RestRequest, World};
@@ -14,6 +14,8 @@ use crate::{
     books,
     door::call,
     settlement_get,
+    statement_line_match::{match_by_hand, matching, unmatched},
+    statement_line_unmatch::unmatching,
     steps::{
         TODAY, assigned, bank_line, build_settlements, collected, collection, command, confirmed, handed_over,
         held as money_held, instruction, move_money, relay, report, reservation_of, reserved, reversal, transfer,
@@ -134,6 +136,18 @@ async fn a_crash_at_any_call_of_any_handler_leaves_one_effect_and_one_receipt() 
             let id = handed_over(world, &world.pennco, "BF-D-1", 500).await;
             let line = bank_line("HDFCN52026112112", 500);
             command(&world.pennco.settlement, &DISBURSEMENT_RECONCILE, "k1", &line).path("disbursement_id", &id)
+        })
+        .await,
+        exhaust(&STATEMENT_LINE_MATCH, async |world| {
+            let (id, payments) = unmatched(world, &["3.33"], &[111, 222]).await;
+            matching(&world.pennco.settlement, &id, "m1", &[1], &[&payments[0], &payments[1]])
+        })
+        .await,
+        exhaust(&STATEMENT_LINE_UNMATCH, async |world| {
+            let (id, payments) = unmatched(world, &["1.11", "2.22"], &[333]).await;
+            let matched = match_by_hand(world, &id, "m1", &[1, 2], &[&payments[0]]).await;
+            assert_eq!(matched.status, 200, "{matched:?}");
+            unmatching(&world.pennco.settlement, &id, "u1", 2)
         })
         .await,
         exhaust(&SETTLEMENT_CREATE, async |world| {

@@ -182,6 +182,17 @@ pub(crate) fn call<'a>(
         "statement-get" => boxed(|| async move {
             world.send(route, statement_get::handle, &(world.statements(), world.files()), request).await
         }),
+        "statement-line-list" => {
+            boxed(|| async move { world.send(route, statement_line_list::handle, &world.statements(), request).await })
+        }
+        "statement-line-match" => {
+            boxed(|| async move { world.send(route, statement_line_match::handle, &world.statements(), request).await })
+        }
+        "statement-line-unmatch" => {
+            boxed(
+                || async move { world.send(route, statement_line_unmatch::handle, &world.statements(), request).await },
+            )
+        }
         "statement-list" => {
             boxed(|| async move { world.send(route, statement_list::handle, &world.statements(), request).await })
         }

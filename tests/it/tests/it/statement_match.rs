@@ -18,14 +18,14 @@ use crate::{
 };
 
 /// Hands a statement in and matches it: what `statement-get` says, and the report.
-async fn matched(world: &World, key: &str, rows: &[String]) -> (Reply, Value) {
+pub(crate) async fn matched(world: &World, key: &str, rows: &[String]) -> (Reply, Value) {
     let taken = hand_in(world, &world.pennco.settlement, key, &statement(rows)).await;
     assert_eq!(taken.status, 202, "{taken:?}");
     assert!(match_statements(world).await.is_empty());
     told(world, taken.text("/statement_id")).await
 }
 
-async fn told(world: &World, id: &str) -> (Reply, Value) {
+pub(crate) async fn told(world: &World, id: &str) -> (Reply, Value) {
     let reply = statement_get::get(world, &world.pennco.settlement, id).await;
     assert_eq!(reply.text("/status"), "matched", "{reply:?}");
     let bytes = world.bucket.follow(reply.text("/result/report/url")).unwrap();
@@ -34,7 +34,7 @@ async fn told(world: &World, id: &str) -> (Reply, Value) {
 }
 
 /// How a payment stands.
-async fn payment(world: &World, id: &str) -> Reply {
+pub(crate) async fn payment(world: &World, id: &str) -> Reply {
     let admin = &world.pennco.admin;
     call(world, &DISBURSEMENT_GET, &admin.asks(&DISBURSEMENT_GET).path("disbursement_id", id)).await
 }

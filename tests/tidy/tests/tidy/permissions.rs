@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 117] = [
+const USES: [(&str, &str); 123] = [
     ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
@@ -159,7 +159,13 @@ const USES: [(&str, &str); 117] = [
         "Records:GetItem Records:PutItem FilesStatements:AbortMultipartUpload FilesStatements:PutObject",
     ),
     ("Statements::get", "Records:GetItem"),
+    ("Statements::lines", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
     ("Statements::list", "Records:BatchGetItem RecordsWorklist:Query"),
+    ("Statements::match_by_hand", "Records:PutItem"),
+    ("Statements::members", "Records:GetItem"),
+    ("Statements::members_of", "Records:GetItem"),
+    ("Statements::operator", "Records:GetItem"),
+    ("Statements::take_apart", "Records:DeleteItem Records:PutItem"),
     ("Tracks::record", "Tracks:PutItem"),
     ("Transfers::books", "Records:GetItem Ledger:GetItem"),
     ("Transfers::create", "Records:ConditionCheckItem Records:PutItem Records:UpdateItem Ledger:PutItem"),

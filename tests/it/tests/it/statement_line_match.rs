@@ -1,0 +1,300 @@
+//! `statement-line-match`: the settlement desk says what bank lines settle, and why.
+
+use std::sync::Arc;
+
+use domain::access::{AUDIT_LIST, STATEMENT_LINE_MATCH};
+use serde_json::{Value, json};
+use testkit::{NOW_MILLIS, Person, RECORDS, Reply, RestRequest, World};
+
+use crate::{
+    books,
+    crash_points::crash,
+    door::call,
+    statement_get,
+    statement_line_list::listed,
+    statement_match::{matched, payment, told},
+    steps::{
+        TODAY, all_at_once, bank_line, bank_row, command, hand_in, handed_over, match_statements, reconcile, relay,
+        reserved, statement, waiting, work_off,
+    },
+};
+
+/// Lines and payments of a statement that somebody says belong together, as a request.
+pub(crate) fn matching(person: &Person, id: &str, key: &str, lines: &[u32], payments: &[&str]) -> RestRequest {
+    matching_with(person, id, key, &json!({ "lines": lines, "disbursement_ids": payments, "reason": "seen on paper" }))
+}
+
+fn matching_with(person: &Person, id: &str, key: &str, body: &Value) -> RestRequest {
+    command(person, &STATEMENT_LINE_MATCH, key, body).path("statement_id", id)
+}
+
+/// Matches lines by hand.
+pub(crate) async fn match_by_hand(world: &World, id: &str, key: &str, lines: &[u32], payments: &[&str]) -> Reply {
+    call(world, &STATEMENT_LINE_MATCH, &matching(&world.pennco.settlement, id, key, lines, payments)).await
+}
+
+/// A statement of these amounts that nothing is matched to, and payments of these: their ids.
+pub(crate) async fn unmatched(world: &World, rupees: &[&str], payments: &[i64]) -> (String, Vec<String>) {
+    let rows: Vec<String> =
+        (1..).zip(rupees).map(|(number, amount)| format!("UTR{number:010},2026-11-20,-{amount},INR,,")).collect();
+    let (told, _) = matched(world, "k1", &rows).await;
+    let mut ids = vec![];
+    for (number, minor) in payments.iter().enumerate() {
+        ids.push(handed_over(world, &world.pennco, &format!("BF-D-{number}"), *minor).await);
+    }
+    (told.text("/statement_id").to_owned(), ids)
+}
+
+/// Numbers of the operator's unmatched lines.
+pub(crate) async fn open_lines(world: &World) -> Vec<u64> {
+    let page = listed(world, &world.pennco.settlement, &[]).await;
+    page.items().iter().map(|line| line["line"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_line_that_somebody_matches_settles_its_payment_with_who_and_why() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let (id, payments) = unmatched(&world, &["1500.00", "7.00"], &[150_000]).await;
+    assert_eq!(open_lines(&world).await, [1, 2]);
+    let reply = match_by_hand(&world, &id, "m1", &[1], &[&payments[0]]).await;
+    assert_eq!((reply.status, reply.text("/lines/0/status")), (200, "matched"), "{reply:?}");
+    assert_eq!((reply.text("/lines/0/match/rule"), reply.text("/lines/0/match/by")), ("manual", desk.subject()));
+    assert_eq!(reply.json["lines"][0]["why"], Value::Null);
+    assert_eq!(open_lines(&world).await, [2], "what is matched is no work any more");
+    let settled = payment(&world, &payments[0]).await;
+    assert_eq!(settled.text("/status"), "reconciled");
+    assert_eq!(settled.text("/reconciliation/bank_reference"), "UTR0000000001");
+    let said = &settled.json["reconciliation"]["statement"];
+    assert_eq!((&said["statement_id"], &said["lines"], &said["rule"]), (&json!(id), &json!([1]), &json!("manual")));
+    assert_eq!((&said["reason"], &said["by"]), (&json!("seen on paper"), &json!(desk.subject())));
+    let audit = call(&world, &AUDIT_LIST, &world.pennco.admin.asks(&AUDIT_LIST).query("subject", &id)).await;
+    let entry = audit.items().iter().find(|entry| entry["action"] == "statement-line-match").unwrap();
+    assert_eq!((&entry["reason"], &entry["actor"]), (&json!("seen on paper"), &json!(desk.subject())));
+    let news = news(&world, "disbursement.reconciled").await;
+    assert_eq!((news.len(), &news[0]["subject"]), (1, &json!(payments[0])));
+    books::balance(&world, &world.pennco).await;
+}
+
+/// Relays every commit, and tells the events of a kind: each once, although earlier ones come again.
+pub(crate) async fn news(world: &World, kind: &str) -> Vec<Value> {
+    let known = world.queues.sent_to("activity").len();
+    relay(world).await;
+    let told = world.queues.sent_to("activity").into_iter().skip(known).map(|sent| sent.json());
+    told.filter(|event| event["type"] == kind).collect()
+}
+
+#[tokio::test]
+async fn one_line_settles_several_payments_and_several_lines_one() {
+    let world = World::new().await;
+    let (id, payments) = unmatched(&world, &["3.33", "5.00", "1.66"], &[111, 222, 666]).await;
+    let one = match_by_hand(&world, &id, "m1", &[1], &[&payments[0], &payments[1]]).await;
+    assert_eq!((one.status, one.text("/lines/0/match/kind")), (200, "one_to_many"), "{one:?}");
+    for (id, minor) in payments.iter().zip([111, 222]) {
+        let settled = payment(&world, id).await;
+        assert_eq!(settled.json["reconciliation"]["amount"]["amount_minor"], minor);
+    }
+    let other = match_by_hand(&world, &id, "m2", &[3, 2], &[&payments[2]]).await;
+    assert_eq!((other.status, other.text("/lines/0/match/kind")), (200, "many_to_one"), "{other:?}");
+    assert_eq!(other.json["lines"][1]["match"]["lines"], json!([2, 3]));
+    let settled = payment(&world, &payments[2]).await;
+    assert_eq!(settled.json["reconciliation"]["amount"]["amount_minor"], 666);
+    assert!(open_lines(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_difference_is_stated_exactly_or_nothing_is_matched() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let (id, payments) = unmatched(&world, &["900.01"], &[90_000]).await;
+    let with = |key: &str, stated: Value| {
+        let body =
+            json!({ "lines": [1], "disbursement_ids": [payments[0]], "difference_minor": stated, "reason": "r" });
+        matching_with(desk, &id, key, &body)
+    };
+    for (key, stated) in [("m1", Value::Null), ("m2", json!(0)), ("m3", json!(1)), ("m4", json!(-2))] {
+        let refused = call(&world, &STATEMENT_LINE_MATCH, &with(key, stated)).await;
+        assert_eq!(refused.said(), (422, "difference_not_stated"));
+        assert_eq!((&refused.json["difference_minor"], refused.text("/currency")), (&json!(-1), "INR"));
+    }
+    assert_eq!(payment(&world, &payments[0]).await.text("/status"), "handed_over");
+    let taken = call(&world, &STATEMENT_LINE_MATCH, &with("m5", json!(-1))).await;
+    assert_eq!((taken.status, &taken.json["lines"][0]["match"]["difference_minor"]), (200, &json!(-1)), "{taken:?}");
+    let settled = payment(&world, &payments[0]).await;
+    assert_eq!(settled.json["reconciliation"]["statement"]["difference_minor"], -1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_matched_is_refused_by_name_and_changes_nothing() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let paid = handed_over(&world, pennco, "BF-D-A", 40_000).await;
+    let line = bank_line("UTR0000000004", 40_000);
+    assert_eq!(reconcile(&world, &pennco.settlement, &paid, "k0", &line).await.status, 200);
+    handed_over(&world, pennco, "BF-D-B", 50_000).await;
+    let rows = [
+        "UTR0000000001,2026-11-20,-100.00,INR,,".to_owned(),
+        "UTR0000000002,2026-11-20,100.00,INR,,".to_owned(),
+        "UTR0000000003,2026-11-20,-100.00,NPR,,".to_owned(),
+        bank_row("UTR0000000004", "-400.00", "BF-D-A"),
+        bank_row("UTR0000000005", "-500.00", "BF-D-B"),
+        "UTR0000000001,2026-11-20,-100.00,INR,,".to_owned(),
+    ];
+    let (told, _) = matched(&world, "k1", &rows).await;
+    let id = told.text("/statement_id");
+    let waits = handed_over(&world, pennco, "BF-D-C", 10_000).await;
+    let (early, _) = reserved(&world, pennco, "BF-D-D", 10_000).await;
+    let theirs = handed_over(&world, &world.vishi, "BF-D-E", 10_000).await;
+    let before = world.table.items(RECORDS);
+    let statuses = async || (payment(&world, &waits).await.json, payment(&world, &early).await.json);
+    let as_they_were = statuses().await;
+    for (key, lines, payments, said) in [
+        ("m1", &[5][..], &[&waits][..], (409, "line_already_matched")),
+        ("m2", &[4], &[&waits], (409, "line_repeated")),
+        ("m3", &[6], &[&waits], (409, "line_repeated")),
+        ("m4", &[2], &[&waits], (422, "wrong_direction")),
+        ("m5", &[3], &[&waits], (422, "currency_mixed")),
+        ("m6", &[1], &[&early], (409, "illegal_transition")),
+        ("m7", &[1], &[&paid], (409, "illegal_transition")),
+        ("m8", &[1], &[&theirs], (422, "invalid")),
+        ("m9", &[1, 9], &[&waits], (422, "invalid")),
+        ("m10", &[1, 3], &[&waits, &early], (422, "invalid")),
+        ("m11", &[1, 1], &[&waits], (422, "invalid")),
+    ] {
+        let payments: Vec<&str> = payments.iter().map(|id| id.as_str()).collect();
+        let refused = match_by_hand(&world, id, key, lines, &payments).await;
+        assert_eq!(refused.said(), said, "{key}: {refused:?}");
+    }
+    let many: Vec<u32> = (1..=32).collect();
+    assert_eq!(match_by_hand(&world, id, "m12", &many, &[&waits]).await.said(), (422, "too_many_members"));
+    let nobody = json!({ "lines": [1], "disbursement_ids": [waits] });
+    let silent = call(&world, &STATEMENT_LINE_MATCH, &matching_with(&pennco.settlement, id, "m13", &nobody)).await;
+    assert_eq!(silent.said(), (400, "missing_field"));
+    for reason in [String::new(), "x".repeat(501)] {
+        let body = json!({ "lines": [1], "disbursement_ids": [waits], "reason": reason });
+        let refused = call(&world, &STATEMENT_LINE_MATCH, &matching_with(&pennco.settlement, id, "m14", &body)).await;
+        assert_eq!((refused.said(), refused.text("/errors/0/pointer")), ((422, "invalid"), "/reason"));
+    }
+    assert_eq!(statuses().await, as_they_were);
+    let kept = |items: &[Value]| {
+        let is_record = |item: &&Value| item["sk"]["S"] != "commit" && item["sk"]["S"] != "bucket";
+        items.iter().filter(is_record).cloned().collect::<Vec<Value>>()
+    };
+    assert_eq!(kept(&world.table.items(RECORDS)), kept(&before), "nothing but refusals is kept");
+}
+
+#[tokio::test]
+async fn the_same_command_again_gets_the_first_answer() {
+    let world = World::new().await;
+    let (id, payments) = unmatched(&world, &["5.00"], &[500]).await;
+    let first = match_by_hand(&world, &id, "m1", &[1], &[&payments[0]]).await;
+    let again = match_by_hand(&world, &id, "m1", &[1], &[&payments[0]]).await;
+    assert_eq!((again.is_replay(), &again.body), (true, &first.body));
+    let other = match_by_hand(&world, &id, "m2", &[1], &[&payments[0]]).await;
+    assert_eq!(other.said(), (409, "line_already_matched"));
+}
+
+#[tokio::test]
+async fn of_sixteen_that_match_a_line_at_once_one_does_and_one_payment_is_settled() {
+    let world = Arc::new(World::new().await);
+    let (id, payments) = unmatched(&world, &["5.00"], &[500; 16]).await;
+    let desk = &world.pennco.settlement;
+    let requests = payments.iter().enumerate().map(|(n, payment)| {
+        let request = matching(desk, &id, &format!("m{n}"), &[1], &[payment]);
+        request.at(NOW_MILLIS + 60_000).request_id(&format!("00000000-0000-4000-8000-{n:012}"))
+    });
+    let replies = all_at_once(&world, &STATEMENT_LINE_MATCH, requests.collect()).await;
+    let won = replies.iter().filter(|reply| reply.status == 200).count();
+    let lost = |reply: &&Reply| matches!(reply.said(), (409, "line_already_matched" | "in_progress"));
+    assert_eq!((won, replies.iter().filter(lost).count()), (1, 15), "{replies:?}");
+    let mut settled = 0;
+    for id in &payments {
+        settled += usize::from(payment(&world, id).await.text("/status") == "reconciled");
+    }
+    assert_eq!(settled, 1);
+}
+
+#[tokio::test]
+async fn of_sixteen_lines_that_are_matched_to_one_payment_at_once_one_is() {
+    let world = Arc::new(World::new().await);
+    let (id, payments) = unmatched(&world, &["5.00"; 16], &[500]).await;
+    let desk = &world.pennco.settlement;
+    let requests = (1..=16).map(|n| {
+        let request = matching(desk, &id, &format!("m{n}"), &[n], &[&payments[0]]);
+        request.at(NOW_MILLIS + 60_000).request_id(&format!("00000000-0000-4000-8000-{n:012}"))
+    });
+    let replies = all_at_once(&world, &STATEMENT_LINE_MATCH, requests.collect()).await;
+    let won = replies.iter().filter(|reply| reply.status == 200).count();
+    let lost = |reply: &&Reply| matches!(reply.said(), (409, "illegal_transition" | "in_progress"));
+    assert_eq!((won, replies.iter().filter(lost).count()), (1, 15), "{replies:?}");
+    assert_eq!(open_lines(&world).await.len(), 15);
+}
+
+/// Has the job die behind its plan: its statement is `matching`.
+async fn die_behind_the_plan(world: &World, id: &str) {
+    relay(world).await;
+    let writer = world.statement_writer();
+    let messages = waiting(world, "statement.fifo");
+    for n in 1..100 {
+        crash(world, n, false);
+        work_off("statement.fifo", &messages, async |m| statement_match::handle(&writer, m).await).await;
+        world.table.recover();
+        if statement_get::get(world, &world.pennco.settlement, id).await.text("/status") == "matching" {
+            return;
+        }
+    }
+    panic!("the job never planned");
+}
+
+#[tokio::test]
+async fn while_the_job_is_at_a_statement_nobody_else_matches_its_lines() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let paid = handed_over(&world, &world.pennco, "BF-D-1", 11_100).await;
+    let rows = [bank_row("UTR0000000001", "-111.00", "BF-D-1"), bank_row("UTR0000000002", "-3.00", "")];
+    let taken = hand_in(&world, desk, "k1", &statement(&rows)).await;
+    let id = taken.text("/statement_id");
+    for (key, status, next) in [("m1", "received", "matching"), ("m2", "matching", "matched")] {
+        let refused = match_by_hand(&world, id, key, &[1], &[&paid]).await;
+        assert_eq!(refused.said(), (409, "illegal_transition"), "{status}");
+        assert_eq!(refused.json["legal_moves"], json!([next]), "{status}");
+        if status == "received" {
+            die_behind_the_plan(&world, id).await;
+        }
+    }
+    assert!(match_statements(&world).await.is_empty());
+    let (told, _) = told(&world, id).await;
+    assert_eq!(told.json["result"]["settled_payments"], 1);
+    let waits = handed_over(&world, &world.pennco, "BF-D-2", 300).await;
+    assert_eq!(match_by_hand(&world, id, "m3", &[2], &[&waits]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_payment_that_somebody_matched_since_the_jobs_plan_leaves_the_jobs_line_unmatched() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let (first, payments) = unmatched(&world, &["111.00"], &[11_100]).await;
+    let second = hand_in(&world, desk, "k2", &statement(&[bank_row("UTR0000000009", "-111.00", "BF-D-0")])).await;
+    let second = second.text("/statement_id");
+    die_behind_the_plan(&world, second).await;
+    assert_eq!(match_by_hand(&world, &first, "m1", &[1], &[&payments[0]]).await.status, 200);
+    assert!(match_statements(&world).await.is_empty());
+    let (reply, report) = told(&world, second).await;
+    assert_eq!((&report["lines"][0]["status"], &report["lines"][0]["why"]), (&json!("unmatched"), &json!("taken")));
+    assert_eq!(reply.json["result"]["settled_payments"], 0);
+    let settled = payment(&world, &payments[0]).await;
+    assert_eq!(settled.text("/reconciliation/statement/statement_id"), first);
+}
+
+#[tokio::test]
+async fn a_line_that_was_matched_by_hand_is_repeated_in_whatever_shows_it_again() {
+    let world = World::new().await;
+    let (id, payments) = unmatched(&world, &["111.00"], &[11_100, 11_100]).await;
+    assert_eq!(match_by_hand(&world, &id, "m1", &[1], &[&payments[0]]).await.status, 200);
+    let again = format!("UTR0000000001,{TODAY},-111.00,INR,,BF-D-1");
+    let (reply, report) = matched(&world, "k2", &[again]).await;
+    assert_eq!(report["lines"][0]["matched_before_to"], json!(payments[0]), "{reply:?}");
+    let by_command = bank_line("UTR0000000001", 11_100);
+    let refused = reconcile(&world, &world.pennco.settlement, &payments[1], "r1", &by_command).await;
+    assert_eq!(refused.said(), (409, "bank_line_already_matched"));
+}
