@@ -146,7 +146,7 @@ pub struct SettlementFile {
 #[derive(Debug)]
 enum Rows {
     /// Separated, quoted where it is needed.
-    Quoted(CsvRows),
+    Quoted(Box<CsvRows>),
     /// Separated or not, as they are.
     Plain(Vec<u8>),
 }
@@ -206,7 +206,8 @@ impl SettlementFile {
     pub fn new(operator: &OperatorName, settlement: &Settlement, format: &SettlementFormat) -> Result<Self, Failed> {
         let rows = match format.shape {
             Shape::Separated { by, quotes: true, .. } => {
-                Rows::Quoted(CsvRows::separated(u8::try_from(by).map_err(Failed::fault)?, format.line_ending))
+                let by = u8::try_from(by).map_err(Failed::fault)?;
+                Rows::Quoted(Box::new(CsvRows::separated(by, format.line_ending)))
             }
             Shape::Separated { .. } | Shape::FixedWidth { .. } => Rows::Plain(vec![]),
         };

@@ -34,7 +34,7 @@ enum Verb {
     /// Fill a stack with keys, operators, lenders, desks and agents.
     Seed(seed::Seed),
     /// Take an operator on, with its first admin, who is invited by mail. Here, or in AWS with --tables.
-    Operator(operator::NewOperator),
+    Operator(Box<operator::NewOperator>),
     /// Say which stacks run and where.
     Status,
     /// Print the base URL of a stack's routes and nothing else, for scripts.
