@@ -82,7 +82,8 @@ mod tests {
         let mut closed = vec![];
         for (index, cut) in cuts.iter().enumerate() {
             let day = date(2026, 1, 1).checked_add(i64::try_from(index).unwrap().days()).unwrap();
-            let mut slot = calendar.close(day, "2030-01-01T00:00:00Z".parse().unwrap(), &days).unwrap();
+            let next = day.tomorrow().unwrap();
+            let mut slot = calendar.close(day, format!("{next}T00:00:00Z").parse().unwrap(), &days).unwrap();
             (slot.opened_at, slot.cut_at) = (calendar.last_cut_at, at(*cut));
             slot.after.last_cut_at = at(*cut);
             closed.push(slot.day_close(&calendar, vec![]));
