@@ -1,7 +1,7 @@
 //! `PATCH /api/v1/payouts/{payout_id}`: the settlement desk records what is known of a payout.
 
 use domain::{
-    Failed, PayoutId,
+    Command, Failed, PayoutId,
     access::SettlementDesk,
     payout::{Payout, PayoutNews},
 };
@@ -22,6 +22,6 @@ pub async fn handle(
     let decided = call
         .must_match(before.version)
         .and_then(|()| before.learn(&call.body, &clock, call.at, desk.caller.principal()));
-    let command = call.body.reason.iter().fold(call.command().clone(), |command, reason| command.because(reason));
+    let command = call.body.reason.iter().fold(call.command().clone(), Command::because);
     payouts.update(&command, &before, decided).await
 }

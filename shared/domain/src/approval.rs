@@ -280,7 +280,7 @@ pub enum Consequence {
     /// The visit that waited moves on, to its agent or to its end.
     Visit(Box<Delivery>),
     /// The transfer that waited is booked.
-    Transfer(Transfer),
+    Transfer(Box<Transfer>),
 }
 
 impl Waiting {
@@ -298,7 +298,7 @@ impl Waiting {
             (Self::Visit(visit), ApprovalStatus::Rejected | ApprovalStatus::Expired) => moved(visit.call_off(at)),
             (Self::Transfer(waiting), ApprovalStatus::Approved) => {
                 let (proposed, meanwhile) = waiting.as_ref();
-                proposed.approved(approval, meanwhile).map(Consequence::Transfer)
+                proposed.approved(approval, meanwhile).map(Box::new).map(Consequence::Transfer)
             }
         }
     }

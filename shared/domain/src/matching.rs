@@ -540,6 +540,8 @@ struct Thing {
     by_end_to_end: Option<Name>,
     /// What a narrative has, or would have, of names.
     by_narrative: Vec<Name>,
+    /// Letters and digits of its end-to-end id, whether anything expected has it or not.
+    end_to_end: String,
     amount: Money,
     day: i64,
     is_duplicate: bool,
@@ -721,6 +723,7 @@ impl Desk {
                     by_reference,
                     by_end_to_end,
                     by_narrative: texts.filter(|(text, _)| is_long(text)).filter_map(|(_, name)| name).collect(),
+                    end_to_end: thing.end_to_end.as_deref().map(plain_reference).unwrap_or_default(),
                     amount: thing.amount,
                     day: day_number(thing.date),
                     is_duplicate: false,
@@ -735,6 +738,7 @@ impl Desk {
                 by_reference: known(&line.bank_reference),
                 by_end_to_end: line.end_to_end.as_deref().and_then(known),
                 by_narrative: words(&line.narrative).filter_map(known).collect::<BTreeSet<_>>().into_iter().collect(),
+                end_to_end: line.end_to_end.as_deref().map(plain_reference).unwrap_or_default(),
                 amount: line.amount,
                 day: day_number(line.value_date),
                 is_duplicate: line.duplicate_of.is_some(),
@@ -828,6 +832,9 @@ impl Desk {
             let fits = self.fitting(Of::Lines, thing, by, &shelves, 2);
             let [expected] = fits.as_slice() else { continue };
             let Some(counterpart) = self.thing(Of::Expected, *expected) else { continue };
+            if by == Evidence::AmountAndDate && is_another(thing, counterpart) {
+                continue;
+            }
             if self.fitting(Of::Expected, counterpart, by, &shelves, 2) == [line] {
                 found.push(Found { lines: vec![line], expected: vec![*expected], by });
             }
@@ -1284,7 +1291,9 @@ impl<'d> Telling<'d> {
             (Some(by), first) => (Likeness::Named(by), first.unwrap_or(Criterion::Ambiguous)),
             _ if is_tied => (Likeness::Tied, Criterion::Ambiguous),
             // A name weighs more than amount and day: what names something else has its own story to tell.
-            (None, None) if !are_free => (Likeness::FitsAndNamesAnother, Criterion::Reference),
+            (None, None) if !are_free || is_another(line, expected) => {
+                (Likeness::FitsAndNamesAnother, Criterion::Reference)
+            }
             (None, None) if reference_edit(line, expected).is_some() => {
                 (Likeness::SlipOfReference, Criterion::Reference)
             }
@@ -1383,6 +1392,7 @@ impl<'d> Telling<'d> {
         }
         is_among(&self.rest.free.lines, line_at)
             && is_among(&self.rest.free.expected, expected_at)
+            && !is_another(changed, expected)
             && is_only(Evidence::AmountAndDate, &self.free)
     }
 
@@ -1422,6 +1432,13 @@ fn is_transposed(found: i64, wanted: i64) -> bool {
 }
 
 /// The slip by which one reference became another, if it is one.
+/// Whether both say what they are by an end-to-end id, and it is not the same but for a slip of the pen: then an amount
+/// and a day that agree are chance.
+fn is_another(line: &Thing, expected: &Thing) -> bool {
+    let (told, wanted) = (line.end_to_end.as_bytes(), expected.end_to_end.as_bytes());
+    !told.is_empty() && !wanted.is_empty() && told != wanted && !is_one_slip(told, wanted)
+}
+
 fn reference_edit(line: &Thing, expected: &Thing) -> Option<SmallestEdit> {
     let is_slip = is_one_slip(line.reference.as_bytes(), expected.reference.as_bytes());
     is_slip.then(|| SmallestEdit::Reference { from: line.reference.clone(), to: expected.reference.clone() })
@@ -1598,6 +1615,18 @@ mod tests {
         assert_eq!(nearest, [("a", Criterion::Amount), ("b", Criterion::Reference)]);
         let other = &found.unmatched_expected[1];
         assert_eq!((other.why, other.nearest[0].failed), (Criterion::Absent, Criterion::Reference));
+    }
+
+    #[test]
+    fn a_line_with_an_id_of_its_own_is_not_matched_to_another_by_its_amount() {
+        let expected = [thing_with_id("a", "BF-D-1001", -25_000)];
+        assert_eq!(pairs(&[with_id("INV-991", line(1, "UTR1", -25_000, 0))], &expected), []);
+        let slip = pairs(&[with_id("BF-D-1010", line(1, "UTR1", -25_000, 0))], &expected);
+        assert_eq!(slip, [pair(&[1], &["a"], Evidence::AmountAndDate)], "one slip of the pen");
+        let silent = pairs(&[line(1, "UTR1", -25_000, 0)], &expected);
+        assert_eq!(silent, [pair(&[1], &["a"], Evidence::AmountAndDate)], "it says nothing");
+        let foreign = with_id("INV-991", line(1, "UTR1", -25_000, 0));
+        assert_eq!(why(foreign, thing_with_id("a", "BF-D-1001", -25_000)), (Criterion::Reference, None));
     }
 
     #[test]

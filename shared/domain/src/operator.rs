@@ -160,7 +160,7 @@ impl Operator {
         };
         match Approval::asked(&self.approvals, command, maker, request) {
             Some(approval) => Made::Waits(Box::new(approval)),
-            None => Made::Booked(transfer),
+            None => Made::Booked(Box::new(transfer)),
         }
     }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::BASE64;
 use garde::Validate;
+use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,6 +28,8 @@ use crate::{
 
 /// Flaws that a refused statement names at most; the rest is counted.
 const MOST_FLAWS: usize = 100;
+/// Days between the first and the last line of a statement at most: a quarter. All payments of these days are read for it.
+const MOST_DAYS: i64 = 92;
 /// Lines and payments of a match at most: a line is two or three items of a transaction, a payment is one, the commit is
 /// one, and DynamoDB takes 100.
 pub(crate) const MOST_MEMBERS: usize = 32;
@@ -279,6 +282,12 @@ impl ReceivedStatement {
         let (Some(first_day), Some(last_day)) = (days().min(), days().max()) else {
             return Err(Failed::invalid(flaw("statement_empty", "the statement has no booked lines")));
         };
+        if last_day > first_day.saturating_add(MOST_DAYS.days()) {
+            let detail =
+                format!("its lines are of {first_day} to {last_day}; a statement spans {MOST_DAYS} days at most");
+            let hint = "one of these days is a slip of the pen, or the file is several statements";
+            return Err(Failed::invalid(flaw("statement_span", detail).with_hint(hint)));
+        }
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Self {
             statement_id: StatementId::mint(command.at, &command.seed()),

@@ -664,18 +664,19 @@ mod tests {
         format
     }
 
-    fn read(format: Value) -> Result<SettlementFormats, String> {
+    fn read(format: &Value) -> Result<SettlementFormats, String> {
         serde_json::from_value(json!({ "formats": [format] })).map_err(|error| error.to_string())
     }
 
     /// Why a format is none that differs from one in one part.
     fn why(mut format: Value, pointer: &str, to: Value) -> String {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
-        match format.pointer_mut(parent).unwrap() {
-            Value::Array(columns) => columns[name.parse::<usize>().unwrap()] = to,
-            part => part[name] = to,
+        let parent = format.pointer_mut(parent).unwrap();
+        match name.parse::<usize>() {
+            Ok(index) => parent[index] = to,
+            Err(_) => parent[name] = to,
         }
-        read(format).unwrap_err()
+        read(&format).unwrap_err()
     }
 
     #[test]
@@ -701,12 +702,12 @@ mod tests {
 
     #[test]
     fn a_format_that_can_be_read_is_taken_and_its_file_is_called_after_the_day() {
-        let formats = read(fixed()).unwrap();
+        let formats = read(&fixed()).unwrap();
         let id = SettlementId::mint(Timestamp::EPOCH, &[b"s"]);
         let partner = "bfil".parse().unwrap();
         let name = formats.newest("a-test").unwrap().file_name(date(2026, 11, 21), &partner, &id);
         assert_eq!(name, "20261121.dat");
-        assert!(read(separated(true)).is_ok() && read(separated(false)).is_ok());
+        assert!(read(&separated(true)).is_ok() && read(&separated(false)).is_ok());
         let twice = json!({ "formats": [fixed(), fixed()] });
         let twice = serde_json::from_value::<SettlementFormats>(twice).unwrap_err().to_string();
         assert!(twice.contains("a-test 1: it stands there twice"), "{twice}");

@@ -209,7 +209,7 @@ pub struct Meanwhile {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Made {
     /// It is booked.
-    Booked(Transfer),
+    Booked(Box<Transfer>),
     /// It waits for people.
     Waits(Box<Approval>),
 }

@@ -56,7 +56,7 @@ async fn a_payment_that_is_taken_back_says_why_and_the_cash_is_in_the_agents_han
     assert!(before.iter().all(|item| after.contains(item)), "what was booked stays as it was");
     assert_eq!(books::balance(&world, pennco).await, FLOAT_MINOR);
     assert_eq!(books::account(&world, pennco, "partner_control.bfil").await, (0, 0));
-    assert_eq!(happened(&world, "disbursement.reversed"), [id.clone()]);
+    assert_eq!(happened(&world, "disbursement.reversed"), std::slice::from_ref(&id));
     let again = take_back(&world, &pennco.settlement, &id, "r1").await;
     assert_eq!((again.is_replay(), &again.body), (true, &back.body));
     let twice = take_back(&world, &pennco.admin, &id, "r2").await;

@@ -93,6 +93,7 @@ async fn a_file_that_is_no_whole_statement_is_refused_by_name() {
         ("csv", String::new(), "statement_empty"),
         ("csv", header.to_owned(), "statement_empty"),
         ("csv", "a,b\n1,2\n".to_owned(), "statement_format"),
+        ("csv", format!("{header}U1,2026-11-21,-1.00,INR\nU2,2016-11-21,-1.00,INR\n"), "statement_span"),
         ("csv", format!("{header}\"UTR0000000001,2026-11-21,-15.00,INR\n"), "statement_truncated"),
         ("csv", format!("{header}UTR\u{FFFD}1,2026-11-21,-15.00,INR\n"), "statement_encoding"),
         ("camt053", "<Document>".to_owned(), "statement_truncated"),
