@@ -1626,7 +1626,10 @@ mod tests {
         let silent = pairs(&[line(1, "UTR1", -25_000, 0)], &expected);
         assert_eq!(silent, [pair(&[1], &["a"], Evidence::AmountAndDate)], "it says nothing");
         let foreign = with_id("INV-991", line(1, "UTR1", -25_000, 0));
-        assert_eq!(why(foreign, thing_with_id("a", "BF-D-1001", -25_000)), (Criterion::Reference, None));
+        let found = reconcile(&[foreign], &expected, &RULES);
+        let told = &found.unmatched_lines[0];
+        assert_eq!((told.why, told.nearest[0].id.as_str()), (Criterion::Absent, "a"), "it says what it is");
+        assert_eq!(told.nearest[0].failed, Criterion::Reference);
     }
 
     #[test]

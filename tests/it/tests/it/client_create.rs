@@ -81,7 +81,7 @@ async fn a_program_gets_what_its_role_can_use_and_nothing_else() {
     let partner = |scopes: Value| json!({ "name": "X", "role": "partner", "partner_id": "bfil", "scopes": scopes });
     for (body, pointer, code) in [
         (partner(json!(["user:write"])), "/scopes", "unknown_scope"),
-        (partner(json!(["settlement:read", "settlement:write"])), "/scopes", "unknown_scope"),
+        (partner(json!(["settlement:read", "statement:write"])), "/scopes", "unknown_scope"),
         (partner(json!(["settlement"])), "/scopes", "unknown_scope"),
         (partner(json!([""])), "/scopes", "unknown_scope"),
         (partner(json!(["token:write"])), "/scopes", "unknown_scope"),
