@@ -20,6 +20,7 @@ pub(crate) fn of_a_function_end_at_its_policy(stage: &Stage) {
     let aws = stage.aws.as_seen_by(taken);
 
     let (ledger, records) = (stage.stack.ledger_table.as_str(), stage.stack.records_table.as_str());
+    let tracks = stage.stack.tracks_table.as_str();
     let key = json!({"pk": {"S": "any"}, "sk": {"S": "any"}});
     let queried = json!({
         "TableName": records, "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": "any"}},
@@ -33,7 +34,7 @@ pub(crate) fn of_a_function_end_at_its_policy(stage: &Stage) {
     let refused = [
         ("dynamodb", "DynamoDB_20120810.DeleteItem", json!({"TableName": ledger, "Key": key})),
         ("dynamodb", "DynamoDB_20120810.UpdateItem", updated),
-        ("dynamodb", "DynamoDB_20120810.DeleteItem", json!({"TableName": records, "Key": key})),
+        ("dynamodb", "DynamoDB_20120810.DeleteItem", json!({"TableName": tracks, "Key": key})),
         ("dynamodb", "DynamoDB_20120810.Scan", json!({"TableName": records})),
         ("secretsmanager", "secretsmanager.GetSecretValue", json!({"SecretId": stage.stack.signing_secret})),
     ];
