@@ -22,5 +22,5 @@ pub async fn handle(
     let decided = call.body.decide(&command, &books);
     let made =
         decided.map(|transfer| books.operator.make(&command, &call.caller.caller, SubjectKind::Transfer, transfer));
-    transfers.create(&command, &call.body, &books, made).await
+    transfers.create(&command, &books, made).await
 }

@@ -7,18 +7,12 @@ use domain::{
     access::Unseen,
     acknowledgement::{Acknowledged, AcknowledgementOutcome},
     event::Happened,
-    ledger::{Account, Entry},
+    ledger::Entry,
     settlement::{Settlement, SettlementStatus},
     settlement_file::{Line, Tally},
 };
 
-use crate::{
-    answer::Answer,
-    commit::Accepted,
-    files::Files,
-    keys, settlements,
-    table::{Query, Table, between_times},
-};
+use crate::{answer::Answer, commit::Accepted, files::Files, keys, settlements, table::Table};
 
 /// Settlements as they are acknowledged, and the bucket that keeps what was said.
 #[derive(Clone)]
@@ -63,10 +57,7 @@ impl Acknowledgements {
         let last = numbers.range(..=count).next_back().filter(|last| is_open && **last > 0);
         let Some(last) = last else { return Ok(lines) };
         let mut tally = Tally::new(settlement.currency, false);
-        let control = Account::PartnerControl(settlement.partner_id.clone());
-        let range = between_times(settlement.opened_at, settlement.cut_at);
-        let ledger = Query::of(&self.table.names.ledger, keys::ledger(operator, &control));
-        let mut pages = self.table.pages(Query { range, ..ledger });
+        let mut pages = settlements::entries(&self.table, operator, settlement);
         while let Some(entries) = pages.next().await? {
             for entry in entries {
                 let Some(line) = tally.push(&entry.read::<Entry>()?, None)? else { continue };

@@ -107,15 +107,7 @@ fn follow(
             Ok((vec![write], events))
         }
         (Consequence::Transfer(transfer), Waiting::Transfer(loaded)) => {
-            let mut writes = table.book(command, &transfer, command.at)?;
-            if transfer.subject().reverses.is_some() {
-                writes.push(table.take_back(command, &transfer)?);
-            }
-            if transfer.effective_at().is_some() {
-                let version = loaded.1.calendar.as_ref().map(|calendar| calendar.version);
-                writes.push(table.unchanged(keys::calendar(operator), version)?);
-            }
-            Ok((writes, vec![]))
+            Ok((table.book_by_hand(command, &transfer, loaded.1.calendar.as_ref())?, vec![]))
         }
         (Consequence::Nothing | Consequence::Visit(_) | Consequence::Transfer(_), _) => Ok((vec![], vec![])),
     }

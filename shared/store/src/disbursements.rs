@@ -173,8 +173,7 @@ impl Disbursements {
             let id = after.disbursement_id.as_str();
             let place = keys::disbursement(&command.operator, &after.disbursement_id);
             let mut writes = vec![self.table.replace(Item::of(&place, before)?, Item::of(&place, &after)?)?];
-            writes.extend(self.table.book(command, &transfer, command.at)?);
-            writes.push(self.table.take_back(command, &transfer)?);
+            writes.extend(self.table.book_by_hand(command, &transfer, None)?);
             Ok(Accepted {
                 status: 200,
                 answer: after.shown(visit),

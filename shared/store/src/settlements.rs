@@ -21,7 +21,7 @@ use crate::{
     files::{Files, Upload},
     keys::{self, Key},
     payouts,
-    table::{Direction, Item, Lost, Query, Range, Table, between_times},
+    table::{Direction, Item, Lost, Pages, Query, Range, Table, between_times},
 };
 
 /// What may be done with settlements.
@@ -57,6 +57,13 @@ pub(crate) fn item(operator: &OperatorName, settlement: &Settlement) -> Result<I
             keys::owner_of_settlements(operator, &settlement.partner_id),
             settlement.business_day.to_string(),
         ))
+}
+
+/// The entries that belong to a settlement, page by page: the partner's control account from the last cut to this one.
+pub(crate) fn entries<'a>(table: &'a Table, operator: &OperatorName, settlement: &Settlement) -> Pages<'a> {
+    let control = Account::PartnerControl(settlement.partner_id.clone());
+    let range = between_times(settlement.opened_at, settlement.cut_at);
+    table.pages(Query { range, ..Query::of(&table.names.ledger, keys::ledger(operator, &control)) })
 }
 
 impl Settlements {
@@ -291,10 +298,7 @@ impl SettlementWriter {
     ) -> Result<(Totals, StoredFile), Failed> {
         let mut file = SettlementFile::new(operator, settlement, format)?;
         let mut days = ClosedDays::behind(settlement.business_day, settlement.opened_at);
-        let control = Account::PartnerControl(settlement.partner_id.clone());
-        let range = between_times(settlement.opened_at, settlement.cut_at);
-        let ledger = Query::of(&self.table.names.ledger, keys::ledger(operator, &control));
-        let mut pages = self.table.pages(Query { range, ..ledger });
+        let mut pages = entries(&self.table, operator, settlement);
         while let Some(entries) = pages.next().await? {
             for entry in entries {
                 let entry: Entry = entry.read()?;

@@ -7,6 +7,7 @@ use domain::{
     event::Happened,
     ledger::{MOST_POSTINGS, Posted, Transfer},
     operator::Operator,
+    settlement::Calendar,
     transfer::{Books, Made, NewTransfer, ShownTransfer, TransferOutcome},
 };
 
@@ -62,7 +63,6 @@ impl Transfers {
     pub async fn create(
         &self,
         command: &Command,
-        new: &NewTransfer,
         books: &Books,
         decided: Result<Made, Failed>,
     ) -> Result<Answer<TransferOutcome>, Failed> {
@@ -71,11 +71,7 @@ impl Transfers {
                 Made::Booked(transfer) => transfer,
                 Made::Waits(approval) => return asked(&self.table, command, approval),
             };
-            let mut writes = self.table.book(command, &transfer, command.at)?;
-            if new.effective_at.is_some() {
-                let version = books.calendar.as_ref().map(|calendar| calendar.version);
-                writes.push(self.table.unchanged(keys::calendar(&command.operator), version)?);
-            }
+            let writes = self.table.book_by_hand(command, &transfer, books.calendar.as_ref())?;
             Ok(booked(command, &transfer, writes))
         });
         self.table.commit(command, accepted).await
@@ -116,8 +112,7 @@ impl Transfers {
                 Made::Booked(transfer) => transfer,
                 Made::Waits(approval) => return asked(&self.table, command, approval),
             };
-            let mut writes = self.table.book(command, &transfer, command.at)?;
-            writes.push(self.table.take_back(command, &transfer)?);
+            let writes = self.table.book_by_hand(command, &transfer, None)?;
             Ok(booked(command, &transfer, writes))
         });
         self.table.commit(command, accepted).await
@@ -179,12 +174,26 @@ impl Table {
         Ok(reversal.and_then(|hold| hold.text("holder")?.parse().ok()))
     }
 
-    /// The hold on a transfer by the one that takes it back: nobody takes it back again.
-    pub(crate) fn take_back(&self, command: &Command, reversal: &Transfer) -> Result<Write, Failed> {
-        let reversed = reversal.subject().reverses.as_ref();
-        let reversed = reversed.ok_or_else(|| Failed::fault("a reversal that takes nothing back"))?;
-        let key = keys::reversal(&command.operator, &reversed.transfer_id);
-        let hold = Item::at(&key).with("holder", reversal.transfer_id().as_str()).with("at", command.at.to_string());
-        self.create(hold, Lost::Moved)
+    /// A transfer that somebody decided on. One that takes another back holds it, so that nobody takes it back again; one
+    /// that is dated back is booked only while the calendar is the one that was read.
+    pub(crate) fn book_by_hand(
+        &self,
+        command: &Command,
+        transfer: &Transfer,
+        calendar: Option<&Calendar>,
+    ) -> Result<Vec<Write>, Failed> {
+        let operator = &command.operator;
+        let mut writes = self.book(command, transfer, command.at)?;
+        if let Some(reversed) = &transfer.subject().reverses {
+            let hold = Item::at(&keys::reversal(operator, &reversed.transfer_id))
+                .with("holder", transfer.transfer_id().as_str())
+                .with("at", command.at.to_string());
+            writes.push(self.create(hold, Lost::Moved)?);
+        }
+        if transfer.effective_at().is_some() {
+            let version = calendar.map(|calendar| calendar.version);
+            writes.push(self.unchanged(keys::calendar(operator), version)?);
+        }
+        Ok(writes)
     }
 }
