@@ -4,10 +4,10 @@ use domain::{
     Failed,
     access::Bookkeeper,
     approval::SubjectKind,
-    transfer::{NewTransfer, TransferOutcome},
+    transfer::{NewTransfer, ShownTransfer},
 };
 use edge::{Answer, Call, Nothing};
-use store::Transfers;
+use store::{Outcome, Transfers};
 
 /// Books the transfer, once under its id.
 ///
@@ -16,7 +16,7 @@ use store::Transfers;
 pub async fn handle(
     transfers: &Transfers,
     call: Call<Bookkeeper, Nothing, NewTransfer>,
-) -> Result<Answer<TransferOutcome>, Failed> {
+) -> Result<Answer<Outcome<ShownTransfer>>, Failed> {
     let books = transfers.books(&call.caller.caller.operator, &call.body).await?;
     let command = call.command().clone().because(&call.body.reason);
     let decided = call.body.decide(&command, &books);

@@ -4,10 +4,10 @@ use domain::{
     Failed, TransferId,
     access::Bookkeeper,
     approval::SubjectKind,
-    transfer::{NewReversal, TransferOutcome},
+    transfer::{NewReversal, ShownTransfer},
 };
 use edge::{Answer, Call, Path};
-use store::Transfers;
+use store::{Outcome, Transfers};
 
 /// Books the opposite, linked, once; the transfer itself stays as it is.
 ///
@@ -16,7 +16,7 @@ use store::Transfers;
 pub async fn handle(
     transfers: &Transfers,
     call: Call<Bookkeeper, Path<TransferId>, NewReversal>,
-) -> Result<Answer<TransferOutcome>, Failed> {
+) -> Result<Answer<Outcome<ShownTransfer>>, Failed> {
     let caller = &call.caller.caller;
     let before = transfers.get(&caller.operator, &call.path.id).await?.seen_by(caller)?;
     let command = call.command().clone().because(&call.body.reason);

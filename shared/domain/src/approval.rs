@@ -10,7 +10,7 @@ use crate::{
     ApprovalId, Caller, Command, Delivery, Failed, Money, PartnerName, Refusal, RegionName, Role, Timestamp,
     access::{Belongings, Owned},
     ledger::{Account, Transfer},
-    transfer::{Meanwhile, ProposedTransfer},
+    transfer::{Beside, Meanwhile, ProposedTransfer},
 };
 
 /// What an approval is about.
@@ -19,9 +19,9 @@ use crate::{
 pub enum SubjectKind {
     /// A partner's instruction to pay a borrower.
     Disbursement,
-    /// A transfer by hand.
+    /// A transfer by hand, also one that spends a reservation.
     Transfer,
-    /// The taking back of a transfer by hand.
+    /// The taking back of a transfer by hand, or of a payment with its hand-over.
     Reversal,
 }
 
@@ -268,8 +268,8 @@ pub struct Request {
 pub enum Waiting {
     /// The visit of a disbursement.
     Visit(Box<Delivery>),
-    /// A transfer by hand, and what may have changed since it was asked for.
-    Transfer(Box<(ProposedTransfer, Meanwhile)>),
+    /// The transfer that the approval has in it: what may have changed since it was asked for.
+    Transfer(Box<Meanwhile>),
 }
 
 /// What follows from a decision.
@@ -279,8 +279,8 @@ pub enum Consequence {
     Nothing,
     /// The visit that waited moves on, to its agent or to its end.
     Visit(Box<Delivery>),
-    /// The transfer that waited is booked.
-    Transfer(Box<Transfer>),
+    /// The transfer that waited is booked, and what it is about moves on with it.
+    Transfer(Box<(Transfer, Beside)>),
 }
 
 impl Waiting {
@@ -296,9 +296,9 @@ impl Waiting {
             | (Self::Transfer(_), ApprovalStatus::Rejected | ApprovalStatus::Expired) => Ok(Consequence::Nothing),
             (Self::Visit(visit), ApprovalStatus::Approved) => moved(visit.release(at)),
             (Self::Visit(visit), ApprovalStatus::Rejected | ApprovalStatus::Expired) => moved(visit.call_off(at)),
-            (Self::Transfer(waiting), ApprovalStatus::Approved) => {
-                let (proposed, meanwhile) = waiting.as_ref();
-                proposed.approved(approval, meanwhile).map(Box::new).map(Consequence::Transfer)
+            (Self::Transfer(meanwhile), ApprovalStatus::Approved) => {
+                let proposed = approval.transfer.as_ref().ok_or_else(|| Failed::fault("no transfer waits for it"))?;
+                proposed.approved(approval, meanwhile, at).map(Box::new).map(Consequence::Transfer)
             }
         }
     }

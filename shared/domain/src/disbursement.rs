@@ -523,14 +523,24 @@ impl Instruction {
         self.waiting(visit)?;
         let booked = hand_over.ok_or_else(|| Failed::fault("cash was handed over and never booked"))?;
         let transfer = booked.taken_back(command, new)?;
+        let after = self.reversed(visit, &transfer, &command.principal, command.at)?;
+        Ok((after, transfer))
+    }
+
+    /// The payment, taken back by a transfer that somebody asked for.
+    ///
+    /// # Errors
+    /// [`Refusal::IllegalTransition`] before the hand-over, and once the bank has borne it out or it was taken back.
+    pub fn reversed(&self, visit: &Delivery, transfer: &Transfer, by: &str, at: Timestamp) -> Result<Self, Failed> {
+        self.waiting(visit)?;
         let reversal = Reversal {
-            reason: new.reason.clone(),
-            by: command.principal.clone(),
-            at: command.at,
+            reason: transfer.reason().unwrap_or_default().to_owned(),
+            by: by.to_owned(),
+            at,
             transfer_id: transfer.transfer_id().clone(),
         };
         let version = self.version.saturating_add(1);
-        Ok((Self { reversal: Some(reversal), version, updated_at: command.at, ..self.clone() }, transfer))
+        Ok(Self { reversal: Some(reversal), version, updated_at: at, ..self.clone() })
     }
 
     /// Counts the changes of instruction and visit together: what is answered changes with either.

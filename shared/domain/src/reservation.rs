@@ -285,18 +285,28 @@ impl Reservation {
         if let Some(delivery_id) = &self.delivery_id {
             return Err(Refusal::ReservedForDelivery { delivery_id: delivery_id.to_string() }.into());
         }
-        self.must_be_open(command.at)?;
-        let settled = new.amount.unwrap_or(self.amount);
+        let subject = Subject { reservation_id: Some(self.reservation_id.clone()), ..Subject::default() };
+        let transfer = transfer.about(subject);
+        let after = self.spent(&transfer, command.at)?;
+        Ok((after, transfer))
+    }
+
+    /// The reservation, spent on a transfer out of its account; what is left of it is available again.
+    ///
+    /// # Errors
+    /// In this order [`Refusal::IllegalTransition`] when it has been settled or let go, [`Refusal::ReservationExpired`],
+    /// [`Refusal::AmountExceedsReserved`]; [`Failed::Fault`] for a transfer that takes nothing from its account.
+    pub fn spent(&self, transfer: &Transfer, at: Timestamp) -> Result<Self, Failed> {
+        self.must_be_open(at)?;
+        let taken = transfer.postings().iter().find(|posting| posting.account == self.account);
+        let taken = taken.ok_or_else(|| Failed::fault("a transfer that spends nothing of what was held"))?;
+        let settled = taken.amount.negated().map_err(Failed::fault)?;
         if settled.amount_minor > self.amount.amount_minor {
             let Money { amount_minor: reserved_minor, currency } = self.amount;
             return Err(Refusal::AmountExceedsReserved { reserved_minor, currency: currency.to_string() }.into());
         }
-        let subject = Subject { reservation_id: Some(self.reservation_id.clone()), ..Subject::default() };
-        let transfer = transfer.about(subject);
         let transfer_id = Some(transfer.transfer_id().clone());
-        let after =
-            Self { settled: Some(settled), transfer_id, ..self.moved_to(ReservationStatus::Settled, command.at) };
-        Ok((after, transfer))
+        Ok(Self { settled: Some(settled), transfer_id, ..self.moved_to(ReservationStatus::Settled, at) })
     }
 
     /// The reservation, let go: all of it is available again.

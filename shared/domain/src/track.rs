@@ -76,6 +76,7 @@ impl Rejection {
 /// What became of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
+#[schema(as = TrackVerdict)]
 pub enum Verdict {
     /// Kept.
     Accepted,

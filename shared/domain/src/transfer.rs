@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Command, Currency, Failed, Flaw, Money, Refusal, Timestamp, TransferId,
+    Command, Currency, Delivery, Failed, Flaw, Money, Refusal, Timestamp, TransferId,
     access::{Belongings, Owned},
     approval::{Approval, PreviewPosting},
+    disbursement::Instruction,
     ledger::{Account, Posted, Posting, Reversed, Subject, Transfer, TransferKind, Unbalanced},
     operator::Operator,
+    reservation::Reservation,
     settlement::Calendar,
 };
 
@@ -173,9 +175,10 @@ impl ProposedTransfer {
     /// close and others reverse while it waits.
     ///
     /// # Errors
-    /// In this order [`Refusal::AlreadyReversed`], [`Refusal::Exists`] for another transfer that took the id meanwhile, and
-    /// [`Refusal::PeriodClosed`]. What the balances say comes with the write.
-    pub fn approved(&self, approval: &Approval, now: &Meanwhile) -> Result<Transfer, Failed> {
+    /// In this order [`Refusal::AlreadyReversed`], [`Refusal::Exists`] for another transfer that took the id meanwhile,
+    /// [`Refusal::PeriodClosed`], and what [`Reservation::spent`] or [`Instruction::reversed`] refuses. What the balances
+    /// say comes with the write.
+    pub fn approved(&self, approval: &Approval, now: &Meanwhile, at: Timestamp) -> Result<(Transfer, Beside), Failed> {
         if let Some(by) = &now.reversed_by {
             return Err(Refusal::AlreadyReversed { by: by.clone() }.into());
         }
@@ -184,18 +187,51 @@ impl ProposedTransfer {
         }
         let subject = Subject { approval_id: Some(approval.approval_id.clone()), ..self.subject.clone() };
         let transfer = Transfer::new(self.transfer_id.clone(), self.kind, self.entries.clone(), subject);
-        let transfer = transfer.map_err(Failed::fault)?.by(approval.maker.principal.clone());
+        let maker = &approval.maker.principal;
+        let transfer = transfer.map_err(Failed::fault)?.by(maker.clone());
         let transfer = self.reason.iter().cloned().fold(transfer, Transfer::because);
-        let Some(effective_at) = self.effective_at else { return Ok(transfer) };
-        if let Some(calendar) = &now.calendar {
-            calendar.must_be_open(effective_at)?;
-        }
-        Ok(transfer.effective(effective_at))
+        let transfer = effective(transfer, self.effective_at, now.calendar.as_ref())?;
+        let beside = match &now.beside {
+            Beside::Nothing => Beside::Nothing,
+            Beside::Reservation(reservation) => Beside::Reservation(reservation.spent(&transfer, at)?),
+            Beside::Payment(instruction, visit) => {
+                Beside::Payment(Box::new(instruction.reversed(visit, &transfer, maker, at)?), visit.clone())
+            }
+        };
+        Ok((transfer, beside))
     }
 }
 
+/// A transfer with the time at which it happened, when that is not when it is posted.
+///
+/// # Errors
+/// [`Refusal::PeriodClosed`] for a time within a closed day.
+fn effective(
+    transfer: Transfer,
+    effective_at: Option<Timestamp>,
+    calendar: Option<&Calendar>,
+) -> Result<Transfer, Refusal> {
+    let Some(effective_at) = effective_at else { return Ok(transfer) };
+    if let Some(calendar) = calendar {
+        calendar.must_be_open(effective_at)?;
+    }
+    Ok(transfer.effective(effective_at))
+}
+
+/// What a transfer by hand is about and moves on with it, in the transaction that books it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Beside {
+    /// Nothing: it stands for itself.
+    #[default]
+    Nothing,
+    /// The reservation that it spends.
+    Reservation(Reservation),
+    /// The payment that it takes back, and its visit.
+    Payment(Box<Instruction>, Box<Delivery>),
+}
+
 /// What may have changed since a transfer was proposed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Meanwhile {
     /// Which days are closed; looked at when something is dated back.
     pub calendar: Option<Calendar>,
@@ -203,6 +239,8 @@ pub struct Meanwhile {
     pub existing: Option<Posted>,
     /// What took back the transfer that this one shall take back.
     pub reversed_by: Option<TransferId>,
+    /// What it is about, as it is now.
+    pub beside: Beside,
 }
 
 /// What comes of a command to move money by hand.
@@ -211,16 +249,6 @@ pub enum Made {
     /// It is booked.
     Booked(Box<Transfer>),
     /// It waits for people.
-    Waits(Box<Approval>),
-}
-
-/// What comes of a command to move money by hand, as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum TransferOutcome {
-    /// The transfer, with 201.
-    Booked(Box<ShownTransfer>),
-    /// The approval that it waits for, with 202.
     Waits(Box<Approval>),
 }
 
@@ -260,11 +288,7 @@ impl NewTransfer {
         if let Some(existing) = &books.existing {
             return Err(self.existing(existing).into());
         }
-        let Some(effective_at) = self.effective_at else { return Ok(transfer) };
-        if let Some(calendar) = &books.calendar {
-            calendar.must_be_open(effective_at)?;
-        }
-        Ok(transfer.effective(effective_at))
+        Ok(effective(transfer, self.effective_at, books.calendar.as_ref())?)
     }
 
     fn flaws(&self, command: &Command, books: &Books) -> Vec<Flaw> {

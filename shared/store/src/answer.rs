@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, marker::PhantomData};
 
-use domain::Failed;
+use domain::{Failed, approval::Approval};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema,
+        ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema,
         schema::{SchemaType, Type},
     },
 };
@@ -165,6 +165,40 @@ impl<T: ToSchema> PartialSchema for Page<T> {
             .property("next_cursor", ObjectBuilder::new().schema_type(text_or_null))
             .required("items")
             .required("next_cursor")
+            .into()
+    }
+}
+
+/// What comes of a command that people may have to approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Outcome<T> {
+    /// It is done; this is what came of it.
+    Done(Box<T>),
+    /// The approval that it waits for, with 202.
+    Waits(Box<Approval>),
+}
+
+/// An outcome is named after what is done, so that two of them do not share one schema.
+impl<T: ToSchema> ToSchema for Outcome<T> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Outcome", T::name()))
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+        schemas.push((T::name().into_owned(), T::schema()));
+        Approval::schemas(schemas);
+        schemas.push((Approval::name().into_owned(), Approval::schema()));
+    }
+}
+
+impl<T: ToSchema> PartialSchema for Outcome<T> {
+    fn schema() -> RefOr<Schema> {
+        OneOfBuilder::new()
+            .description(Some("What came of it, or the approval that it waits for, with 202."))
+            .item(Ref::from_schema_name(T::name()))
+            .item(Ref::from_schema_name(Approval::name()))
             .into()
     }
 }

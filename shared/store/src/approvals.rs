@@ -1,20 +1,23 @@
 //! Approvals: asked for with what waits for them, decided once by each person, expired when nobody does.
 
 use domain::{
-    ApprovalId, Caller, Command, DisbursementId, Event, Failed, OperatorName, PartnerName, Refusal, Timestamp,
+    ApprovalId, Caller, Command, Delivery, DisbursementId, Event, Failed, OperatorName, PartnerName, Refusal,
+    Timestamp,
     access::Unseen,
     approval::{Approval, ApprovalStatus, Consequence, Waiting, barred_role},
     disbursement::Instruction,
     event::Happened,
-    transfer::{Meanwhile, ProposedTransfer},
+    ledger::TransferKind,
+    transfer::{Beside, Meanwhile, ProposedTransfer},
 };
 
 use crate::{
-    answer::{Answer, Page},
+    answer::{Answer, Outcome, Page},
     commit::Accepted,
     cursor::{CursorKey, PageRequest},
-    deliveries,
+    deliveries, disbursements,
     keys::{self, Key},
+    reservations,
     table::{Item, Lost, Query, Table, Write, between_times},
 };
 
@@ -63,6 +66,22 @@ pub(crate) fn moved(
     table.replace(item(operator, before)?, item(operator, after)?)
 }
 
+/// The approval that a command waits for, asked for instead of what was commanded.
+pub(crate) fn asked<T>(
+    table: &Table,
+    command: &Command,
+    approval: Box<Approval>,
+) -> Result<Accepted<Outcome<T>>, Failed> {
+    let id = approval.approval_id.to_string();
+    Ok(Accepted {
+        status: 202,
+        events: vec![Event::of(command, Happened::ApprovalRequested, &id, None)],
+        writes: vec![ask(table, &command.operator, &approval)?],
+        subject: id,
+        answer: Outcome::Waits(approval),
+    })
+}
+
 /// The visit that an approval is about.
 async fn visit(table: &Table, operator: &OperatorName, approval: &Approval) -> Result<Waiting, Failed> {
     let disbursement_id: DisbursementId = approval.subject_id.parse().map_err(Failed::fault)?;
@@ -82,7 +101,27 @@ async fn meanwhile(table: &Table, operator: &OperatorName, proposed: &ProposedTr
         None => None,
     };
     let existing = table.find_posted(operator, &proposed.transfer_id).await?;
-    Ok(Meanwhile { calendar, existing, reversed_by })
+    let beside = beside(table, operator, proposed).await?;
+    Ok(Meanwhile { calendar, existing, reversed_by, beside })
+}
+
+/// What a transfer is about and moves on with it: the reservation that it spends, or the payment that it takes back.
+async fn beside(table: &Table, operator: &OperatorName, proposed: &ProposedTransfer) -> Result<Beside, Failed> {
+    let subject = &proposed.subject;
+    match (&subject.reverses, &subject.reservation_id) {
+        (None, Some(reservation_id)) => {
+            table.get(&keys::reservation(operator, reservation_id)).await.map(Beside::Reservation)
+        }
+        (Some(reversed), _) if reversed.kind == TransferKind::Disbursement => {
+            let delivery_id =
+                subject.delivery_id.as_ref().ok_or_else(|| Failed::fault("a hand-over without a visit"))?;
+            let visit: Delivery = table.get(&keys::delivery(operator, delivery_id)).await?;
+            let id = visit.disbursement_id.as_ref().ok_or_else(|| Failed::fault("a payment without instruction"))?;
+            let instruction = table.get(&keys::disbursement(operator, id)).await?;
+            Ok(Beside::Payment(Box::new(instruction), Box::new(visit)))
+        }
+        (Some(_) | None, _) => Ok(Beside::Nothing),
+    }
 }
 
 /// What follows from a decision, as it is written, and what is reported about it.
@@ -106,8 +145,19 @@ fn follow(
             let write = table.replace(deliveries::item(operator, before)?, deliveries::item(operator, &visit)?)?;
             Ok((vec![write], events))
         }
-        (Consequence::Transfer(transfer), Waiting::Transfer(loaded)) => {
-            Ok((table.book_by_hand(command, &transfer, loaded.1.calendar.as_ref())?, vec![]))
+        (Consequence::Transfer(booked), Waiting::Transfer(now)) => {
+            let (transfer, after) = booked.as_ref();
+            match (&now.beside, after) {
+                (Beside::Reservation(before), Beside::Reservation(after)) => {
+                    Ok((reservations::settled(table, command, before, after, transfer)?, vec![]))
+                }
+                (Beside::Payment(before, _), Beside::Payment(after, _)) => {
+                    disbursements::reversed(table, command, before, after, transfer)
+                }
+                (Beside::Nothing | Beside::Reservation(_) | Beside::Payment(..), _) => {
+                    Ok((table.book_by_hand(command, transfer, now.calendar.as_ref())?, vec![]))
+                }
+            }
         }
         (Consequence::Nothing | Consequence::Visit(_) | Consequence::Transfer(_), _) => Ok((vec![], vec![])),
     }
@@ -128,16 +178,13 @@ impl Approvals {
         self.table.get(&keys::approval(operator, approval_id)).await.map(Unseen::new)
     }
 
-    /// What waits for an approval: two reads for a visit, one to three for a transfer.
+    /// What waits for an approval: two reads for a visit, one to four for a transfer.
     ///
     /// # Errors
     /// [`Failed::Later`] when the table does not answer.
     pub async fn waiting(&self, operator: &OperatorName, approval: &Approval) -> Result<Waiting, Failed> {
         match &approval.transfer {
-            Some(proposed) => {
-                let now = meanwhile(&self.table, operator, proposed).await?;
-                Ok(Waiting::Transfer(Box::new((proposed.clone(), now))))
-            }
+            Some(proposed) => meanwhile(&self.table, operator, proposed).await.map(Box::new).map(Waiting::Transfer),
             None => visit(&self.table, operator, approval).await,
         }
     }
@@ -229,7 +276,7 @@ impl Approvals {
                 let Ok(after) = before.expire(now) else { continue };
                 let waiting = match &before.transfer {
                     // It is dropped, whatever has happened meanwhile.
-                    Some(proposed) => Waiting::Transfer(Box::new((proposed.clone(), Meanwhile::default()))),
+                    Some(_) => Waiting::Transfer(Box::default()),
                     None => visit(&self.table, operator, &before).await?,
                 };
                 let id = before.approval_id.as_str();

@@ -9,21 +9,36 @@ use domain::{
     ledger::Transfer,
     operator::{Instructed, Operator},
     reservation::Reservation,
-    transfer::ShownTransfer,
+    transfer::{Made, ShownTransfer},
 };
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Outcome},
     approvals,
     commit::Accepted,
     deliveries, keys, reservations,
-    table::{Item, Lost, Table},
+    table::{Item, Lost, Table, Write},
 };
 
 /// What may be done with instructions to pay.
 #[derive(Clone)]
 pub struct Disbursements {
     table: Table,
+}
+
+/// A payment that is taken back, the transfer that does it, and what is reported.
+pub(crate) fn reversed(
+    table: &Table,
+    command: &Command,
+    before: &Instruction,
+    after: &Instruction,
+    transfer: &Transfer,
+) -> Result<(Vec<Write>, Vec<Event>), Failed> {
+    let id = &after.disbursement_id;
+    let place = keys::disbursement(&command.operator, id);
+    let mut writes = vec![table.replace(Item::of(&place, before)?, Item::of(&place, after)?)?];
+    writes.extend(table.book_by_hand(command, transfer, None)?);
+    Ok((writes, vec![Event::of(command, Happened::DisbursementReversed, id.as_str(), Some(&after.region))]))
 }
 
 impl Disbursements {
@@ -47,7 +62,7 @@ impl Disbursements {
         Ok(Unseen::new((instruction, visit)))
     }
 
-    /// The operator whose rules a new instruction is checked by.
+    /// The operator whose rules an instruction is checked by, and what nobody does alone.
     ///
     /// # Errors
     /// [`Failed::Unknown`] when there is none.
@@ -159,7 +174,8 @@ impl Disbursements {
         }
     }
 
-    /// Takes a payment back with the transfer that booked it, in one transaction; of two that do, one does.
+    /// Takes a payment back with the transfer that booked it, in one transaction; of two that do, one does. Or asks for the
+    /// approval that this waits for.
     ///
     /// # Errors
     /// As a commit.
@@ -167,18 +183,19 @@ impl Disbursements {
         &self,
         command: &Command,
         (before, visit): (&Instruction, &Delivery),
-        decided: Result<(Instruction, Transfer), Failed>,
-    ) -> Result<Answer<Disbursement>, Failed> {
-        let accepted = decided.and_then(|(after, transfer)| {
-            let id = after.disbursement_id.as_str();
-            let place = keys::disbursement(&command.operator, &after.disbursement_id);
-            let mut writes = vec![self.table.replace(Item::of(&place, before)?, Item::of(&place, &after)?)?];
-            writes.extend(self.table.book_by_hand(command, &transfer, None)?);
+        decided: Result<(Instruction, Made), Failed>,
+    ) -> Result<Answer<Outcome<Disbursement>>, Failed> {
+        let accepted = decided.and_then(|(after, made)| {
+            let transfer = match made {
+                Made::Booked(transfer) => transfer,
+                Made::Waits(approval) => return approvals::asked(&self.table, command, approval),
+            };
+            let (writes, events) = reversed(&self.table, command, before, &after, &transfer)?;
             Ok(Accepted {
                 status: 200,
-                answer: after.shown(visit),
-                subject: id.to_owned(),
-                events: vec![Event::of(command, Happened::DisbursementReversed, id, Some(&after.region))],
+                answer: Outcome::Done(Box::new(after.shown(visit))),
+                subject: after.disbursement_id.to_string(),
+                events,
                 writes,
             })
         });

@@ -43,7 +43,7 @@ pub use accounts::{Accounts, ClosedAccount, Statement};
 pub use acknowledgements::Acknowledgements;
 pub use activities::Activities;
 pub use agents::{AgentOnMap, Agents};
-pub use answer::{Answer, Page};
+pub use answer::{Answer, Outcome, Page};
 pub use approvals::{ApprovalFilter, Approvals};
 pub use audits::Audits;
 pub use clients::{ClientSecrets, Clients};

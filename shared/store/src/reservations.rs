@@ -6,11 +6,12 @@ use domain::{
     ledger::{Account, Transfer},
     operator::Operator,
     reservation::{NewSettling, Reservation, ReservationStatus},
-    transfer::Books,
+    transfer::{Books, Made},
 };
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Outcome},
+    approvals,
     commit::Accepted,
     directory::Directory,
     keys::{self, Key},
@@ -74,6 +75,19 @@ pub(crate) fn released(
     Ok(writes)
 }
 
+/// A reservation that is spent, its hold, and the transfer that it is spent on.
+pub(crate) fn settled(
+    table: &Table,
+    command: &Command,
+    before: &Reservation,
+    after: &Reservation,
+    transfer: &Transfer,
+) -> Result<Vec<Write>, Failed> {
+    let mut writes = vec![moved(table, &command.operator, before, after)?];
+    writes.extend(table.book_held(command, transfer, before)?);
+    Ok(writes)
+}
+
 impl Reservations {
     /// Reservations in these tables.
     #[must_use]
@@ -131,7 +145,8 @@ impl Reservations {
         Transfers::new(self.table.clone()).books(operator, &reservation.spending(new)?).await
     }
 
-    /// Books what a reservation is spent on, and makes the rest available again.
+    /// Books what a reservation is spent on, and makes the rest available again; or asks for the approval that this waits
+    /// for.
     ///
     /// # Errors
     /// As a commit.
@@ -139,12 +154,15 @@ impl Reservations {
         &self,
         command: &Command,
         before: &Reservation,
-        decided: Result<(Reservation, Transfer), Failed>,
-    ) -> Result<Answer<Reservation>, Failed> {
-        let accepted = decided.and_then(|(after, transfer)| {
-            let mut writes = vec![moved(&self.table, &command.operator, before, &after)?];
-            writes.extend(self.table.book_held(command, &transfer, before)?);
-            Ok(accepted(200, after, writes))
+        decided: Result<(Reservation, Made), Failed>,
+    ) -> Result<Answer<Outcome<Reservation>>, Failed> {
+        let accepted = decided.and_then(|(after, made)| match made {
+            Made::Booked(transfer) => {
+                let writes = settled(&self.table, command, before, &after, &transfer)?;
+                let Accepted { status, subject, events, writes, answer } = accepted(200, after, writes);
+                Ok(Accepted { status, subject, events, writes, answer: Outcome::Done(Box::new(answer)) })
+            }
+            Made::Waits(approval) => approvals::asked(&self.table, command, approval),
         });
         self.table.commit(command, accepted).await
     }

@@ -1,18 +1,16 @@
 //! Transfers by hand: made once under their id, read whole, taken back once.
 
 use domain::{
-    Command, Event, Failed, OperatorName, TransferId,
+    Command, Failed, OperatorName, TransferId,
     access::Unseen,
-    approval::Approval,
-    event::Happened,
     ledger::{MOST_POSTINGS, Posted, Transfer},
     operator::Operator,
     settlement::Calendar,
-    transfer::{Books, Made, NewTransfer, ShownTransfer, TransferOutcome},
+    transfer::{Books, Made, NewTransfer, ShownTransfer},
 };
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Outcome},
     approvals,
     commit::Accepted,
     keys,
@@ -65,11 +63,11 @@ impl Transfers {
         command: &Command,
         books: &Books,
         decided: Result<Made, Failed>,
-    ) -> Result<Answer<TransferOutcome>, Failed> {
+    ) -> Result<Answer<Outcome<ShownTransfer>>, Failed> {
         let accepted = decided.and_then(|made| {
             let transfer = match made {
                 Made::Booked(transfer) => transfer,
-                Made::Waits(approval) => return asked(&self.table, command, approval),
+                Made::Waits(approval) => return approvals::asked(&self.table, command, approval),
             };
             let writes = self.table.book_by_hand(command, &transfer, books.calendar.as_ref())?;
             Ok(booked(command, &transfer, writes))
@@ -106,11 +104,11 @@ impl Transfers {
         &self,
         command: &Command,
         decided: Result<Made, Failed>,
-    ) -> Result<Answer<TransferOutcome>, Failed> {
+    ) -> Result<Answer<Outcome<ShownTransfer>>, Failed> {
         let accepted = decided.and_then(|made| {
             let transfer = match made {
                 Made::Booked(transfer) => transfer,
-                Made::Waits(approval) => return asked(&self.table, command, approval),
+                Made::Waits(approval) => return approvals::asked(&self.table, command, approval),
             };
             let writes = self.table.book_by_hand(command, &transfer, None)?;
             Ok(booked(command, &transfer, writes))
@@ -120,27 +118,15 @@ impl Transfers {
 }
 
 /// A transfer that is booked.
-fn booked(command: &Command, transfer: &Transfer, writes: Vec<Write>) -> Accepted<TransferOutcome> {
+fn booked(command: &Command, transfer: &Transfer, writes: Vec<Write>) -> Accepted<Outcome<ShownTransfer>> {
     let posted = transfer.posted(command.at, &command.principal);
     Accepted {
         status: 201,
         subject: posted.transfer_id.to_string(),
         events: vec![],
         writes,
-        answer: TransferOutcome::Booked(Box::new(ShownTransfer { posted, reversed_by: None })),
+        answer: Outcome::Done(Box::new(ShownTransfer { posted, reversed_by: None })),
     }
-}
-
-/// A transfer that waits for people.
-fn asked(table: &Table, command: &Command, approval: Box<Approval>) -> Result<Accepted<TransferOutcome>, Failed> {
-    let id = approval.approval_id.to_string();
-    Ok(Accepted {
-        status: 202,
-        events: vec![Event::of(command, Happened::ApprovalRequested, &id, None)],
-        writes: vec![approvals::ask(table, &command.operator, &approval)?],
-        subject: id,
-        answer: TransferOutcome::Waits(approval),
-    })
 }
 
 impl Table {

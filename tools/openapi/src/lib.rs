@@ -9,6 +9,7 @@ use domain::{
     problem::Problem,
 };
 use edge::{Answer, Call, Nothing, OpenCall};
+use serde::ser::Error as _;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -75,6 +76,7 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::DISBURSEMENT_GET, 200, disbursement_get::handle)?;
     document.route(&access::DISBURSEMENT_RECONCILE, 200, disbursement_reconcile::handle)?;
     document.route(&access::DISBURSEMENT_REVERSE, 200, disbursement_reverse::handle)?;
+    document.also(&access::DISBURSEMENT_REVERSE, 200, 202);
     document.route(&access::EXPORT_CREATE, 202, export_create::handle)?;
     document.route(&access::EXPORT_GET, 200, export_get::handle)?;
     document.route(&access::EXPOSURE_GET, 200, exposure_get::handle)?;
@@ -92,6 +94,7 @@ pub fn document() -> Result<String, serde_json::Error> {
     document.route(&access::RESERVATION_CREATE, 201, reservation_create::handle)?;
     document.route(&access::RESERVATION_GET, 200, reservation_get::handle)?;
     document.route(&access::RESERVATION_SETTLE, 200, reservation_settle::handle)?;
+    document.also(&access::RESERVATION_SETTLE, 200, 202);
     document.route(&access::RESERVATION_VOID, 200, reservation_void::handle)?;
     document.open_route(&access::SESSION_CREATE, 201, session_create::handle)?;
     document.route(&access::SESSION_DELETE, 200, session_delete::handle)?;
@@ -206,7 +209,7 @@ impl Document {
     /// Keeps a schema and all it refers to, and gives the reference to it.
     fn schema<T: ToSchema>(&mut self) -> Result<Value, serde_json::Error> {
         self.keep_referred::<T>()?;
-        self.schemas.insert(T::name().into_owned(), serde_json::to_value(T::schema())?);
+        self.keep(T::name().into_owned(), serde_json::to_value(T::schema())?)?;
         Ok(json!({"$ref": format!("#/components/schemas/{}", T::name())}))
     }
 
@@ -215,8 +218,17 @@ impl Document {
         let mut nested = Vec::new();
         T::schemas(&mut nested);
         for (name, schema) in nested {
-            self.schemas.insert(name, serde_json::to_value(schema)?);
+            self.keep(name, serde_json::to_value(schema)?)?;
         }
+        Ok(())
+    }
+
+    /// Keeps a schema under its name, which no other may have.
+    fn keep(&mut self, name: String, schema: Value) -> Result<(), serde_json::Error> {
+        if self.schemas.get(&name).is_some_and(|other| *other != schema) {
+            return Err(serde_json::Error::custom(format!("two schemas are called {name}")));
+        }
+        self.schemas.insert(name, schema);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use crate::{
         held as money_held, instruction, move_money, relay, report, reservation_of, reserved, reversal, transfer,
         waiting, waiting_for_approval, work_off,
     },
+    transfer_approval::last_word_on_what_is_held,
 };
 
 /// What a world holds: the same after one clean run and after a crash and a second try.
@@ -194,6 +195,7 @@ async fn a_crash_at_any_call_of_what_is_decided_at_a_desk_leaves_one_effect_and_
             decision(&desk(world), &id, "k1", "approve")
         })
         .await,
+        exhaust(&APPROVAL_DECIDE, last_word_on_what_is_held).await,
         exhaust(&DISBURSEMENT_CANCEL, async |world| {
             let (id, _) = reserved(world, &world.pennco, "BF-D-1", 500).await;
             command(&world.pennco.admin, &DISBURSEMENT_CANCEL, "k1", &why).path("disbursement_id", &id)

@@ -24,7 +24,7 @@ fn reversal(person: &Person, id: &str, key: &str) -> RestRequest {
     command(person, &DISBURSEMENT_REVERSE, key, &json!({ "reason": "given back" })).path("disbursement_id", id)
 }
 
-async fn take_back(world: &World, person: &Person, id: &str, key: &str) -> Reply {
+pub(crate) async fn take_back(world: &World, person: &Person, id: &str, key: &str) -> Reply {
     call(world, &DISBURSEMENT_REVERSE, &reversal(person, id, key)).await
 }
 

@@ -4,19 +4,25 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     Caller, Role,
-    access::{ACCOUNT_GET, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST},
+    access::{ACCOUNT_GET, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST, DISBURSEMENT_GET},
     operator::Operator,
 };
 use edge::schedule::Tick;
 use serde_json::{Value, json};
-use testkit::{LEDGER, Person, Reply, RestRequest, World};
+use testkit::{LEDGER, Office, Person, Reply, RestRequest, World};
 
 use crate::{
     approval_decide::{decide, decision},
     approval_expire::later,
+    books,
+    disbursement_reverse::take_back,
     door::call,
+    invariant_check::check,
     logins::happened,
-    steps::{close_day, entry, held, hold, inr, move_money, reverse, transfer},
+    reservation_get::get as reservation,
+    reservation_settle::{settle, spending},
+    reservation_void::void,
+    steps::{bank_line, close_day, entry, handed_over, held, hold, inr, move_money, reconcile, reverse, transfer},
     transfer_get::get,
 };
 
@@ -235,4 +241,159 @@ async fn of_two_reversals_of_one_transfer_that_are_approved_at_once_one_is_booke
     codes.sort_unstable();
     assert_eq!(codes, [(200, ""), (409, "already_reversed")]);
     assert_eq!(balance(&world, &careful.desk, "budget.sms").await, 0);
+}
+
+/// What is held of the budget of SMS, and how much of it is available.
+async fn budget(world: &World, careful: &Careful) -> (i64, i64) {
+    let shown = call(world, &ACCOUNT_GET, &careful.desk.asks(&ACCOUNT_GET).path("account_id", "budget.sms")).await;
+    let minor = |name: &str| shown.json[name]["amount_minor"].as_i64().unwrap();
+    (minor("balance"), minor("available"))
+}
+
+/// A budget of which so much is held that one person alone may not spend it; the reservation.
+async fn much_is_held(world: &World, careful: &Careful) -> String {
+    for n in 0..4 {
+        assert_eq!(move_money(world, &careful.desk, &format!("b{n}"), &for_sms(ONE / 2)).await.status, 201);
+    }
+    let made = hold(world, &careful.desk, "h1", &held("budget.sms", ONE + 50)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    made.text("/reservation_id").to_owned()
+}
+
+/// The decision that spends what was held.
+pub(crate) async fn last_word_on_what_is_held(world: &World) -> RestRequest {
+    let careful = careful(world).await;
+    let id = much_is_held(world, &careful).await;
+    let waits = settle(world, &careful.desk, &id, "s1", &spending("budget", "expense.sms")).await;
+    decision(&careful.admin, waits.text("/approval_id"), "k1", "approve")
+}
+
+#[tokio::test]
+async fn what_is_held_is_spent_when_somebody_else_approves_it_and_is_held_until_then() {
+    let world = World::new().await;
+    let careful = careful(&world).await;
+    let id = much_is_held(&world, &careful).await;
+    let mut body = spending("budget", "expense.sms");
+    body["amount"] = inr(ONE);
+    let waits = settle(&world, &careful.desk, &id, "s1", &body).await;
+    assert_eq!((waits.status, waits.text("/subject")), (202, "transfer"), "{waits:?}");
+    assert_eq!(waits.text("/transfer/reservation_id"), id);
+    assert_eq!(
+        waits.json["preview"],
+        json!([
+            { "account_id": "expense.sms", "account_kind": "expense", "amount": inr(ONE) },
+            { "account_id": "budget.sms", "account_kind": "budget", "amount": inr(-ONE) },
+        ])
+    );
+    assert_eq!(reservation(&world, &careful.desk, &id).await.text("/status"), "open");
+    assert_eq!(budget(&world, &careful).await, (2 * ONE, ONE - 50));
+    let approval_id = waits.text("/approval_id");
+    assert_eq!(decide(&world, &careful.desk, approval_id, "k1", "approve").await.said(), (409, "own_approval"));
+
+    let approved = decide(&world, &careful.admin, approval_id, "k2", "approve").await;
+    assert_eq!((approved.status, approved.text("/status")), (200, "approved"), "{approved:?}");
+    assert_eq!(budget(&world, &careful).await, (ONE, ONE), "what is left of it is available again");
+    assert_eq!(balance(&world, &careful.desk, "expense.sms").await, ONE);
+    let spent = reservation(&world, &careful.desk, &id).await;
+    assert_eq!((spent.text("/status"), &spent.json["settled"]), ("settled", &inr(ONE)));
+    assert_eq!(spent.text("/transfer_id"), waits.text("/subject_id"));
+    let booked = get(&world, &careful.desk, waits.text("/subject_id")).await;
+    assert_eq!((booked.text("/reservation_id"), booked.text("/approval_id")), (id.as_str(), approval_id));
+    assert_eq!(booked.text("/by"), careful.desk.subject());
+    check(&world, 120).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_below_the_band_is_spent_at_once_and_then_nothing_is_left_to_approve() {
+    let world = World::new().await;
+    let careful = careful(&world).await;
+    let id = much_is_held(&world, &careful).await;
+    let waits = settle(&world, &careful.desk, &id, "s1", &spending("budget", "expense.sms")).await;
+    assert_eq!(waits.status, 202, "{waits:?}");
+    let mut little = spending("budget", "expense.sms");
+    little["amount"] = inr(ONE - 1);
+    assert_eq!(settle(&world, &careful.desk, &id, "s2", &little).await.text("/status"), "settled");
+    let before = world.table.items(LEDGER);
+    let late = decide(&world, &careful.admin, waits.text("/approval_id"), "k1", "approve").await;
+    assert_eq!(late.said(), (409, "illegal_transition"), "it was settled meanwhile");
+    assert_eq!(world.table.items(LEDGER), before);
+    assert_eq!(approval(&world, &careful.admin, waits.text("/approval_id")).await.text("/status"), "pending");
+    assert_eq!(budget(&world, &careful).await, (ONE + 1, ONE + 1));
+}
+
+#[tokio::test]
+async fn what_was_held_too_long_or_let_go_is_not_spent_by_an_approval() {
+    let world = World::new().await;
+    let careful = careful(&world).await;
+    let id = much_is_held(&world, &careful).await;
+    let waits = settle(&world, &careful.desk, &id, "s1", &spending("budget", "expense.sms")).await;
+    let held_until = reservation(&world, &careful.desk, &id).await.text("/expires_at").parse().unwrap();
+    assert!(held_until < world.now().plus_seconds(86_400), "it ends before the request does");
+    let admin = later(&world, &careful.admin, held_until);
+    let says = async |key: &str, verdict: &str| {
+        let request = decision(&admin, waits.text("/approval_id"), key, verdict).at(held_until.as_millis());
+        call(&world, &APPROVAL_DECIDE, &request).await
+    };
+    assert_eq!(says("k1", "approve").await.said(), (409, "reservation_expired"));
+    assert_eq!(void(&world, &careful.desk, &id, "v1").await.text("/status"), "voided");
+    assert_eq!(says("k2", "approve").await.said(), (409, "illegal_transition"));
+    assert_eq!(budget(&world, &careful).await, (2 * ONE, 2 * ONE));
+    assert_eq!(says("k3", "reject").await.text("/status"), "rejected");
+}
+
+/// A staffed operator where nobody takes anything back alone.
+async fn careful_office(world: &World) -> Office {
+    let known = world.directory().operator(&world.pennco.operator).await.unwrap();
+    let approvals = vec!["reversal:24:1=1".parse().unwrap()];
+    world.office(Operator { operator: "sahara".parse().unwrap(), approvals, ..known }).await
+}
+
+async fn payment(world: &World, office: &Office, id: &str) -> Reply {
+    call(world, &DISBURSEMENT_GET, &office.admin.asks(&DISBURSEMENT_GET).path("disbursement_id", id)).await
+}
+
+#[tokio::test]
+async fn a_payment_is_taken_back_when_somebody_else_approves_it() {
+    let world = World::new().await;
+    let office = careful_office(&world).await;
+    let id = handed_over(&world, &office, "BF-D-1", 500).await;
+    let in_hand = books::balance(&world, &office).await;
+    let waits = take_back(&world, &office.settlement, &id, "r1").await;
+    assert_eq!((waits.status, waits.text("/subject")), (202, "reversal"), "{waits:?}");
+    assert_eq!(waits.text("/transfer/reverses/kind"), "disbursement");
+    assert_eq!(payment(&world, &office, &id).await.text("/status"), "handed_over");
+    assert_eq!(books::balance(&world, &office).await, in_hand);
+    let second = take_back(&world, &office.settlement, &id, "r2").await;
+    assert_eq!(second.status, 202, "nothing has taken it back yet");
+
+    let approved = decide(&world, &office.admin, waits.text("/approval_id"), "k1", "approve").await;
+    assert_eq!((approved.status, approved.text("/status")), (200, "approved"), "{approved:?}");
+    let back = payment(&world, &office, &id).await;
+    assert_eq!(back.text("/status"), "reversed");
+    let said = json!({
+        "reason": "given back", "by": office.settlement.subject(), "at": world.now(),
+        "transfer_id": waits.text("/subject_id"),
+    });
+    assert_eq!(back.json["reversal"], said, "by whom it was asked for");
+    assert_eq!(books::balance(&world, &office).await, in_hand + 500);
+    assert_eq!(happened(&world, "disbursement.reversed"), [id]);
+    let late = decide(&world, &office.admin, second.text("/approval_id"), "k2", "approve").await;
+    assert_eq!(late.said(), (409, "already_reversed"));
+    assert_eq!(books::balance(&world, &office).await, in_hand + 500);
+}
+
+#[tokio::test]
+async fn a_payment_that_the_bank_bears_out_while_it_waits_is_not_taken_back() {
+    let world = World::new().await;
+    let office = careful_office(&world).await;
+    let id = handed_over(&world, &office, "BF-D-1", 500).await;
+    let in_hand = books::balance(&world, &office).await;
+    let waits = take_back(&world, &office.settlement, &id, "r1").await;
+    let line = bank_line("HDFCN52026112112", 500);
+    assert_eq!(reconcile(&world, &office.settlement, &id, "b1", &line).await.text("/status"), "reconciled");
+    let refused = decide(&world, &office.admin, waits.text("/approval_id"), "k1", "approve").await;
+    assert_eq!(refused.said(), (409, "illegal_transition"));
+    assert_eq!(payment(&world, &office, &id).await.text("/status"), "reconciled");
+    assert_eq!(books::balance(&world, &office).await, in_hand);
+    assert_eq!(decide(&world, &office.admin, waits.text("/approval_id"), "k2", "reject").await.status, 200);
 }

@@ -23,7 +23,10 @@ const USES: [(&str, &str); 123] = [
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Agents::move_to", "Records:UpdateItem"),
-    ("Approvals::decide", "Records:ConditionCheckItem Records:PutItem Records:UpdateItem Ledger:PutItem"),
+    (
+        "Approvals::decide",
+        "Records:ConditionCheckItem Records:DeleteItem Records:PutItem Records:UpdateItem Ledger:PutItem",
+    ),
     ("Approvals::expire_due", "Records:GetItem Records:PutItem RecordsWorklist:Query"),
     ("Approvals::get", "Records:GetItem"),
     ("Approvals::list", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
