@@ -462,7 +462,8 @@ impl Table {
 
     /// An amount added to a balance, within its limits. A bounded balance keeps beside itself what is available of it,
     /// and a capped one the headroom below its cap, because a condition cannot compute one from the other; a capped one
-    /// must exist. A balance that can be closed takes nothing when it is.
+    /// must exist. A balance that can be closed takes nothing when it is, but what happened at a door: cash that an agent
+    /// took is in a hand, and the account is open again.
     pub(crate) fn post(
         &self,
         operator: &OperatorName,
@@ -497,13 +498,19 @@ impl Table {
                 Some(account.insufficient()),
             ),
         };
-        let open = account.is_closable().then_some("attribute_not_exists(closed_at)");
+        let (open, opens) = match (account.is_closable(), transfer.kind().is_at_the_door()) {
+            (false, _) => (None, ""),
+            (true, false) => (Some("attribute_not_exists(closed_at)"), ""),
+            (true, true) => (None, " REMOVE closed_at"),
+        };
         let condition = [bound, open].into_iter().flatten().collect::<Vec<_>>().join(" AND ");
         let update = Update::builder()
             .table_name(&self.names.records)
             .key("pk", AttributeValue::S(key.pk))
             .key("sk", AttributeValue::S(key.sk))
-            .update_expression(format!("ADD {added}, moves :one SET currency = if_not_exists(currency, :currency)"))
+            .update_expression(format!(
+                "ADD {added}, moves :one SET currency = if_not_exists(currency, :currency){opens}"
+            ))
             .expression_attribute_values(":one", number(1))
             .set_condition_expression(Some(condition).filter(|condition| !condition.is_empty()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -517,7 +524,10 @@ impl Table {
         };
         let update = update.build().map_err(Failed::fault)?;
         let closed = Refusal::AccountClosed { account_id: account.to_string() };
-        let lost = Lost::Limited { otherwise: refusal.unwrap_or_else(|| closed.clone()), closed };
+        let lost = match (refusal, open) {
+            (Some(refusal), None) => Lost::Refused(refusal),
+            (refusal, _) => Lost::Limited { otherwise: refusal.unwrap_or_else(|| closed.clone()), closed },
+        };
         Ok(Write::new(TransactWriteItem::builder().update(update).build(), lost))
     }
 

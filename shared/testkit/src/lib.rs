@@ -3,6 +3,7 @@
 //! * [`EmbeddedTable`]: the three tables in memory, with a ready SDK client, counted calls, faults and crash points.
 //! * [`EmbeddedBucket`], [`EmbeddedQueues`]: the parts of S3 and SQS that files and messages are sent with.
 //! * [`EmbeddedPost`]: SMS, mail and secrets.
+//! * [`Counters`]: what functions count for CloudWatch.
 //! * [`World`]: two operators with everybody in them, and a token for each.
 //! * [`RestRequest`]: what API Gateway hands to a function for an HTTP request.
 //! * [`QueueMessage`]: what SQS hands to a function.
@@ -18,6 +19,7 @@
 
 mod bucket;
 mod calls;
+mod counters;
 mod faults;
 mod gateway;
 mod post;
@@ -29,6 +31,7 @@ mod world;
 
 pub use bucket::{BUCKET, EmbeddedBucket};
 pub use calls::{Calls, Operation, Usage};
+pub use counters::Counters;
 pub use faults::Fault;
 pub use gateway::{RestRequest, STAGE};
 pub use post::{EmbeddedPost, SentPost};

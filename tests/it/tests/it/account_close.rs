@@ -1,12 +1,12 @@
 //! `account-close`: an account at zero takes nothing any more.
 
 use domain::access::{ACCOUNT_CLOSE, ACCOUNT_GET};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{FLOAT_MINOR, Person, Reply, World};
 
 use crate::{
     door::call,
-    steps::{assigned, command, confirm, confirmed, inr, move_money, reverse, transfer},
+    steps::{assigned, command, confirm, confirmed, inr, move_money, reserved, reverse, transfer},
 };
 
 async fn close(world: &World, person: &Person, account: &str, key: &str) -> Reply {
@@ -38,7 +38,7 @@ async fn an_account_at_zero_closes_once_and_takes_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn an_agent_whose_cash_is_closed_takes_no_cash_at_a_door() {
+async fn cash_that_an_agent_took_before_the_account_was_closed_is_booked_when_the_phone_says_so() {
     let world = World::new().await;
     let pennco = &world.pennco;
     let hand = format!("agent_cash.{}", pennco.agents[0].subject());
@@ -47,8 +47,31 @@ async fn an_agent_whose_cash_is_closed_takes_no_cash_at_a_door() {
     let deposit = transfer("deposit", &hand, "vault.pennco", FLOAT_MINOR);
     assert_eq!(move_money(&world, &pennco.settlement, "m1", &deposit).await.status, 201);
     assert_eq!(close(&world, &pennco.admin, &hand, "c2").await.status, 200);
-    let refused = confirm(&world, &pennco.agents[0], &visit, "k1", &confirmed(150_000)).await;
+    let issue = transfer("float_issue", "vault.pennco", &hand, 500);
+    let refused = move_money(&world, &pennco.settlement, "m2", &issue).await;
     assert_eq!((refused.said(), refused.text("/account_id")), ((409, "account_closed"), hand.as_str()));
+    let booked = confirm(&world, &pennco.agents[0], &visit, "k1", &confirmed(150_000)).await;
+    assert_eq!(booked.status, 200, "{booked:?}");
+    let statement = call(&world, &ACCOUNT_GET, &pennco.settlement.asks(&ACCOUNT_GET).path("account_id", &hand)).await;
+    assert_eq!(statement.json["balance"], inr(150_000));
+    assert_eq!(statement.json["closed_at"], Value::Null, "it is open again, so that the cash can be handed in");
+    let deposit = transfer("deposit", &hand, "vault.pennco", 150_000);
+    assert_eq!(move_money(&world, &pennco.settlement, "m3", &deposit).await.status, 201);
+    assert_eq!(close(&world, &pennco.admin, &hand, "c3").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_a_closed_account_does_not_hold_is_not_handed_over() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let hand = format!("agent_cash.{}", pennco.agents[0].subject());
+    let (_, visit) = reserved(&world, pennco, "BF-D-1", 500).await;
+    let deposit = transfer("deposit", &hand, "vault.pennco", FLOAT_MINOR);
+    assert_eq!(move_money(&world, &pennco.settlement, "m1", &deposit).await.status, 201);
+    assert_eq!(close(&world, &pennco.admin, &hand, "c1").await.status, 200);
+    let refused = confirm(&world, &pennco.agents[0], &visit, "k1", &confirmed(500)).await;
+    assert_eq!(refused.said(), (409, "insufficient_cash"));
+    assert_eq!(close(&world, &pennco.admin, &hand, "c2").await.said(), (409, "account_closed"));
 }
 
 #[tokio::test]

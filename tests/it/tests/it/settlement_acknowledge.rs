@@ -8,7 +8,7 @@ use domain::{
     id::Sha256Hex,
 };
 use serde_json::{Value, json};
-use testkit::{NOW_MILLIS, Person, Reply, RestRequest, World};
+use testkit::{Counters, NOW_MILLIS, Person, Reply, RestRequest, World};
 
 use crate::{
     door::call,
@@ -138,7 +138,11 @@ async fn totals_that_differ_are_a_dispute_with_what_was_expected_and_what_was_fo
     let mut body = whole(&settled);
     body["totals"]["count"] = json!(2);
     body["totals"]["net"] = inr(80_000);
+    let counters = Counters::default();
+    let _listening = counters.listen();
     let reply = say(&world, &world.pennco.partners[0], &settled, "k1", &body).await;
+    assert_eq!(say(&world, &world.pennco.partners[0], &settled, "k2", &body).await.status, 200, "said again");
+    assert_eq!(counters.of("SettlementsDisputed"), 1, "which raises an alarm");
     let said = &reply.json["acknowledgement"];
     assert_eq!((reply.status, &said["outcome"], &said["rejected"]), (200, &json!("disputed"), &json!([])));
     let differences = json!([{ "total": "count", "expected": 3, "found": 2 },

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     nothing,
-    repository::{items, members, pointed_at, resources, template},
+    repository::{find, items, members, pointed_at, resources, template},
 };
 
 /// Receipts after which a message is a dead letter.
@@ -139,6 +139,24 @@ fn a_stream_goes_on_behind_a_record_that_cannot_be_handled() {
         });
         if !lag {
             findings.push(format!("{function} must have an alarm on its IteratorAge"));
+        }
+    }
+    nothing(&findings);
+}
+
+#[test]
+fn an_alarm_on_what_functions_count_watches_what_one_of_them_counts() {
+    let app = app();
+    let mut findings = vec![];
+    let own = resources(&app, "AWS::CloudWatch::Alarm").into_iter();
+    for (name, alarm) in own.filter(|(_, alarm)| alarm["Properties"]["Namespace"] == "Milepost") {
+        let alarm = &alarm["Properties"];
+        let metric = alarm["MetricName"].as_str().unwrap_or_default();
+        let dimensions = items(&alarm["Dimensions"]);
+        let function = dimensions.iter().find_map(|one| one["Value"].as_str()).unwrap_or_default();
+        let counts = find(&format!("functions/{function}/src/lib.rs"));
+        if !counts.is_some_and(|code| code.contains(&format!("\"{metric}\", "))) {
+            findings.push(format!("{name}: `{function}` counts no `{metric}`"));
         }
     }
     nothing(&findings);
