@@ -15,9 +15,10 @@ use crate::{
     settlement::Calendar,
 };
 
-/// The most that one entry of a transfer by hand may move, in minor units: 10^15, ten lakh crore rupees. A guard against
-/// a slipped finger that also keeps every sum of thirty entries, and a lifetime of them, within 64 bits.
-pub const LARGEST_ENTRY_MINOR: i64 = 1_000_000_000_000_000;
+/// The most that one entry of a transfer by hand may move, in minor units: 10^12, a thousand crore rupees. A guard against
+/// a slipped finger that also keeps every sum of thirty entries, and a lifetime of them, within 64 bits, and a day of
+/// partners' files within the fifteen characters that their columns have for an amount.
+pub const LARGEST_ENTRY_MINOR: i64 = 1_000_000_000_000;
 
 /// Why somebody moves money by hand; the other kinds follow from what happened in the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
