@@ -298,7 +298,7 @@ async fn seals(rows: &mut Vec<(String, Calls)>) -> &'static str {
     world.table.reset_calls();
     crate::invariant_check::check(&world, crate::ledger_seal::OVER).await.unwrap();
     let objects = world.locked.calls() - objects;
-    let of = format!("`invariant-check`, the same with 25 seals each, six hours read, {objects} calls to S3");
+    let of = format!("`invariant-check`, the same with 25 seals each, all read again, {objects} calls to S3");
     rows.push((of, world.table.calls()));
     let transfer = crate::invariant_check::entries(&world).pop().unwrap();
     let request = pennco.admin.asks(&LEDGER_PROVE).query("transfer_id", transfer["transfer_id"]["S"].as_str().unwrap());

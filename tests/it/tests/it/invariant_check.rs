@@ -201,7 +201,12 @@ async fn a_sealed_day() -> World {
 
 /// Checks after the seals; the breaches of history, by subject.
 async fn history(world: &World) -> Vec<String> {
-    let checked = check(world, OVER + 300).await;
+    history_at(world, OVER + 300).await
+}
+
+/// Checks at so many seconds from now; the breaches of history, by subject.
+async fn history_at(world: &World, seconds: i64) -> Vec<String> {
+    let checked = check(world, seconds).await;
     let proof = proof(world).await;
     assert_eq!(checked.is_ok(), proof.json["holds"] == true, "{proof:?}");
     let breaches = proof.json["breaches"].as_array().unwrap();
@@ -227,12 +232,11 @@ async fn history_that_nobody_touched_holds_and_says_how_much_was_read() {
     let world = a_sealed_day().await;
     assert_eq!(history(&world).await, [""; 0]);
     let found = proof(&world).await.json["history"].clone();
-    let wanted = json!({ "seals": 25, "sealed_until": "2026-11-21T07:00:00.000Z", "hours": 6, "next": 4 });
+    let wanted = json!({ "seals": 25, "sealed_until": "2026-11-21T07:00:00.000Z", "hours": 25, "next": 23 });
     for (member, value) in wanted.as_object().unwrap() {
         assert_eq!(found[member], *value, "{member} of {found}");
     }
     assert_eq!(proof(&world).await.json["unrelayed"], 0);
-    // The first hour, in which they were taken on, is among the older ones that are read first.
     assert_eq!(found["leaves"], sealed_rows(&world).len(), "{found}");
 }
 
@@ -264,18 +268,23 @@ async fn a_text_that_was_changed_in_any_row_of_the_newest_hours_is_named_by_the_
 #[tokio::test]
 async fn a_text_that_was_changed_in_an_older_row_is_named_when_its_hour_has_its_turn() {
     let world = a_sealed_day().await;
-    let newer = newest(&world);
-    let is_older = |(_, row, _): &&(&str, Value, &str)| !newer.iter().any(|(_, newer, _)| place(newer) == place(row));
-    let rows = sealed_rows(&world);
-    let (table, row, name) = rows.iter().rfind(is_older).unwrap();
-    history(&world).await;
-    put_text(&world, table, row, name, "forged").await;
-    // 23 older hours, four a check; the first has just had its turn.
-    let mut checks = 0;
-    while history(&world).await.is_empty() {
-        checks += 1;
+    let late = sealed_for_days(&world, 10).await;
+    // 263 older hours, 96 a check; that of the day has its turn in the first and again in the third.
+    assert_eq!(history_at(&world, late).await, [""; 0]);
+    let (table, row, name) = newest(&world).swap_remove(0);
+    put_text(&world, table, &row, name, "forged").await;
+    assert_eq!(history_at(&world, late + 300).await, [""; 0]);
+    assert_eq!(history_at(&world, late + 600).await, [leaf_of(&row)]);
+}
+
+/// Seals so many days more, in which nothing happens; when a check can follow.
+async fn sealed_for_days(world: &World, days: i64) -> i64 {
+    let late = OVER + days * 86_400;
+    // 48 hours a run.
+    for _ in 0..=days / 2 {
+        seal(world, late).await.unwrap();
     }
-    assert_eq!(checks, 4, "the fifth names it");
+    late + 300
 }
 
 #[tokio::test]
