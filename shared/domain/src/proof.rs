@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Currency, Day, OperatorName, SettlementId, Timestamp, TransferId,
+    alteration::Alteration,
     ledger::{Account, Entry, Limits},
     seal::{self, Chain, Fate, Hash, Sealed},
     seal_key::SealKey,
@@ -388,15 +389,21 @@ impl Check {
             return;
         };
         for difference in seal::differences(file, found) {
-            let found = match difference.fate {
-                Fate::Changed => "changed since",
-                Fate::Missing => "not there any more",
-                Fate::Added => "not sealed then",
-                Fate::Moved => "at another place",
-            };
             let expected = format!("as leaf {} of seal {}", difference.index, seal.sequence);
-            self.breach(Invariant::V13, difference.key, expected, found.to_owned());
+            self.breach(Invariant::V13, difference.key, expected, named(difference.fate).to_owned());
         }
+    }
+
+    /// Looks at a row that was altered once, by what is sealed of it as it is now. One that its hour's seal has named already
+    /// is not named again.
+    pub fn altered(&mut self, place: String, alteration: &Alteration, row: Option<&serde_json::Value>) {
+        let Some(fate) = alteration.fate(row, self.proof.checked_at) else { return };
+        let is_it = |breach: &Breach| breach.invariant == Invariant::V13 && breach.subject == place;
+        if self.proof.breaches.iter().any(is_it) {
+            return;
+        }
+        let found = format!("{}, since {}", named(fate), alteration.since);
+        self.breach(Invariant::V13, place, "as it was written".to_owned(), found);
     }
 
     /// What was found. Where every balance is the fold of its entries, and every transfer sums to zero, the trial balance is
@@ -415,6 +422,16 @@ impl Check {
             }
         }
         self.proof
+    }
+}
+
+/// What a breach says that became of a row.
+fn named(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Changed => "changed",
+        Fate::Missing => "not there any more",
+        Fate::Added => "not sealed then",
+        Fate::Moved => "at another place",
     }
 }
 

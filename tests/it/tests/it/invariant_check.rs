@@ -17,7 +17,7 @@ pub(crate) async fn check(world: &World, seconds: i64) -> Result<(), Failed> {
     invariant_check::handle(&world.proof_writer(), Tick { at, message_id: "tick".to_owned() }).await
 }
 
-async fn proof(world: &World) -> Reply {
+pub(crate) async fn proof(world: &World) -> Reply {
     let reply = call(world, &PROOF_GET, &world.pennco.admin.asks(&PROOF_GET)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     reply
@@ -57,7 +57,7 @@ async fn set(world: &World, table: &str, place: (&str, &str), texts: &[(&str, &s
     update.update_expression(format!("SET {}", sets.join(", "))).send().await.unwrap();
 }
 
-fn place(item: &Value) -> (&str, &str) {
+pub(crate) fn place(item: &Value) -> (&str, &str) {
     (item["pk"]["S"].as_str().unwrap(), item["sk"]["S"].as_str().unwrap())
 }
 
@@ -191,7 +191,7 @@ async fn a_spoiled_name_of_an_account_is_named_and_keeps_nothing_from_being_chec
 }
 
 /// A day whose events are relayed and whose hours are sealed.
-async fn a_sealed_day() -> World {
+pub(crate) async fn a_sealed_day() -> World {
     let world = World::new().await;
     a_day(&world).await;
     relay(&world).await;
@@ -200,12 +200,12 @@ async fn a_sealed_day() -> World {
 }
 
 /// Checks after the seals; the breaches of history, by subject.
-async fn history(world: &World) -> Vec<String> {
+pub(crate) async fn history(world: &World) -> Vec<String> {
     history_at(world, OVER + 300).await
 }
 
 /// Checks at so many seconds from now; the breaches of history, by subject.
-async fn history_at(world: &World, seconds: i64) -> Vec<String> {
+pub(crate) async fn history_at(world: &World, seconds: i64) -> Vec<String> {
     let checked = check(world, seconds).await;
     let proof = proof(world).await;
     assert_eq!(checked.is_ok(), proof.json["holds"] == true, "{proof:?}");
@@ -215,13 +215,13 @@ async fn history_at(world: &World, seconds: i64) -> Vec<String> {
 }
 
 /// What the leaf of an item is called.
-fn leaf_of(item: &Value) -> String {
+pub(crate) fn leaf_of(item: &Value) -> String {
     let (pk, sk) = place(item);
     format!("{}#{sk}", pk.split_once('#').unwrap().1)
 }
 
 /// Everything of an operator that is sealed, with its table and a text of it.
-fn sealed_rows(world: &World) -> Vec<(&'static str, Value, &'static str)> {
+pub(crate) fn sealed_rows(world: &World) -> Vec<(&'static str, Value, &'static str)> {
     let commits = beginning_with(world, RECORDS, "pennco#commit#").into_iter().map(|row| (RECORDS, row, "body"));
     let ledger = beginning_with(world, LEDGER, "pennco#").into_iter().map(|row| (LEDGER, row, "kind"));
     commits.chain(ledger).collect()
@@ -241,7 +241,7 @@ async fn history_that_nobody_touched_holds_and_says_how_much_was_read() {
 }
 
 /// What is sealed of the newest hour.
-fn newest(world: &World) -> Vec<(&'static str, Value, &'static str)> {
+pub(crate) fn newest(world: &World) -> Vec<(&'static str, Value, &'static str)> {
     let from = domain::CommitId::prefix(domain::seal::hour_of(world.now()));
     let filed = |row: &Value| row["commit_id"]["S"].as_str().or(row["owner_sk"]["S"].as_str()).unwrap().to_owned();
     let mut rows = sealed_rows(world);
@@ -278,7 +278,7 @@ async fn a_text_that_was_changed_in_an_older_row_is_named_when_its_hour_has_its_
 }
 
 /// Seals so many days more, in which nothing happens; when a check can follow.
-async fn sealed_for_days(world: &World, days: i64) -> i64 {
+pub(crate) async fn sealed_for_days(world: &World, days: i64) -> i64 {
     let late = OVER + days * 86_400;
     // 48 hours a run.
     for _ in 0..=days / 2 {
