@@ -6,6 +6,7 @@
 pub mod access;
 pub mod acknowledgement;
 pub mod activity;
+pub mod alteration;
 pub mod approval;
 pub mod audit;
 pub mod by_hand;

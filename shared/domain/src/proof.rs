@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Currency, Day, OperatorName, SettlementId, Timestamp, TransferId,
+    alteration::Alteration,
     ledger::{Account, Entry, Limits},
     seal::{self, Chain, Fate, Hash, Sealed},
     seal_key::SealKey,
@@ -27,8 +28,14 @@ pub const RELAYED_SECONDS: i64 = 900;
 pub const SEALED_SECONDS: i64 = 3 * 3_600;
 /// How many of the newest hours each check reads again.
 const NEWEST_HOURS: usize = 2;
-/// How many older hours each check reads again, in rotation: a year's in eight days.
-const OLDER_HOURS: usize = 4;
+/// How many older hours each check reads again at most, in rotation: a year of 8,760 in 92 checks, eight hours. Each is one
+/// read of the bucket, one of the index and one batch or none; reckoned at 40 ms, 96 of them are four seconds of the four
+/// minutes that a check has for all operators.
+const OLDER_HOURS: usize = 96;
+/// How many leaves these hours may have together, unless the first alone has more. A hundred leaves are one batch: reckoned
+/// at 20 ms, 10,000 are two seconds, and at half a read unit for four kilobytes some 5,000 units. Who writes 60,000 a day,
+/// as ten thousand visits are, has a day of them read in six checks: a year in eight days, whatever the hours hold.
+const OLDER_LEAVES: u64 = 10_000;
 /// How old an hour may be to be read again, in seconds: commit records are kept for 400 days from when their command
 /// was given, and a job's message may wait for 14 of them.
 const READABLE_SECONDS: i64 = 385 * 86_400;
@@ -327,9 +334,9 @@ impl Check {
         let newest_from = seals.len().saturating_sub(NEWEST_HOURS).max(readable);
         let older = newest_from.saturating_sub(readable);
         let start = usize::try_from(before.next).unwrap_or_default().saturating_sub(readable);
-        let in_rotation = (0..older.min(OLDER_HOURS))
+        let in_rotation = (0..older)
             .map(|step| readable.saturating_add(start.saturating_add(step).checked_rem(older).unwrap_or_default()));
-        let mut opened: Vec<usize> = in_rotation.collect();
+        let mut opened = within_budget(in_rotation, seals);
         let next = opened.last().map_or(readable, |last| last.saturating_add(1));
         opened.extend(newest_from..seals.len());
         self.proof.history = History {
@@ -382,15 +389,21 @@ impl Check {
             return;
         };
         for difference in seal::differences(file, found) {
-            let found = match difference.fate {
-                Fate::Changed => "changed since",
-                Fate::Missing => "not there any more",
-                Fate::Added => "not sealed then",
-                Fate::Moved => "at another place",
-            };
             let expected = format!("as leaf {} of seal {}", difference.index, seal.sequence);
-            self.breach(Invariant::V13, difference.key, expected, found.to_owned());
+            self.breach(Invariant::V13, difference.key, expected, named(difference.fate).to_owned());
         }
+    }
+
+    /// Looks at a row that was altered once, by what is sealed of it as it is now. One that its hour's seal has named already
+    /// is not named again.
+    pub fn altered(&mut self, place: String, alteration: &Alteration, row: Option<&serde_json::Value>) {
+        let Some(fate) = alteration.fate(row, self.proof.checked_at) else { return };
+        let is_it = |breach: &Breach| breach.invariant == Invariant::V13 && breach.subject == place;
+        if self.proof.breaches.iter().any(is_it) {
+            return;
+        }
+        let found = format!("{}, since {}", named(fate), alteration.since);
+        self.breach(Invariant::V13, place, "as it was written".to_owned(), found);
     }
 
     /// What was found. Where every balance is the fold of its entries, and every transfer sums to zero, the trial balance is
@@ -410,6 +423,30 @@ impl Check {
         }
         self.proof
     }
+}
+
+/// What a breach says that became of a row.
+fn named(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Changed => "changed",
+        Fate::Missing => "not there any more",
+        Fate::Added => "not sealed then",
+        Fate::Moved => "at another place",
+    }
+}
+
+/// The hours of a rotation that one check reads: the first whatever it holds, so that none can stop the rotation, and those
+/// behind it while there are neither too many nor too many leaves in them.
+fn within_budget(rotation: impl Iterator<Item = usize>, seals: &[Sealed]) -> Vec<usize> {
+    let (mut opened, mut leaves) = (vec![], 0_u64);
+    for place in rotation.take(OLDER_HOURS) {
+        leaves = leaves.saturating_add(seals.get(place).map_or(0, |sealed| sealed.seal.leaf_count));
+        if leaves > OLDER_LEAVES && !opened.is_empty() {
+            break;
+        }
+        opened.push(place);
+    }
+    opened
 }
 
 #[cfg(test)]
@@ -543,25 +580,63 @@ mod tests {
         seals
     }
 
+    /// The same hours, with so many leaves in those that are named.
+    fn holding(mut seals: Vec<Sealed>, leaves: &[(usize, u64)]) -> Vec<Sealed> {
+        for (place, leaf_count) in leaves {
+            seals[*place].seal.leaf_count = *leaf_count;
+        }
+        for place in 1..seals.len() {
+            seals[place].seal.before = seals[place - 1].seal.hash().unwrap();
+        }
+        seals
+    }
+
+    /// The hours that so many checks in a row read again, check by check.
+    fn read_again(seals: &[Sealed], checks: usize) -> Vec<Vec<usize>> {
+        let mut before = None;
+        let mut opened = vec![];
+        for _ in 0..checks {
+            let mut check = Check::begin("pennco".parse().unwrap(), before, now());
+            opened.push(check.chain(seals));
+            let proof = check.finish();
+            assert!(proof.holds, "{proof:?}");
+            before = Some(proof);
+        }
+        opened
+    }
+
     #[test]
     fn each_check_reads_the_newest_hours_and_goes_on_among_the_older_ones() {
-        let (mut before, mut seen) = (None, std::collections::BTreeSet::new());
-        let seals = chain(23, 24);
-        for _ in 0..6 {
-            let mut check = Check::begin("pennco".parse().unwrap(), before, now());
-            let opened = check.chain(&seals);
-            assert_eq!(opened[4..], [21, 22]);
-            seen.extend(opened);
-            before = Some(check.finish());
-            assert!(before.as_ref().is_some_and(|proof| proof.holds), "{before:?}");
+        let opened = read_again(&chain(302, 303), 4);
+        for (check, of_check) in opened.iter().enumerate() {
+            let (older, newest) = of_check.split_at(of_check.len() - 2);
+            assert_eq!(newest, [300, 301], "check {check}");
+            let wanted: Vec<usize> = (check * 96..(check + 1) * 96).map(|place| place % 300).collect();
+            assert_eq!(older, wanted, "check {check}");
         }
-        assert_eq!(seen, (0..23).collect());
-        for (length, opened) in
-            [(0, vec![]), (1, vec![0]), (2, vec![0, 1]), (3, vec![0, 1, 2]), (5, vec![0, 1, 2, 3, 4])]
-        {
-            let mut check = Check::begin("pennco".parse().unwrap(), None, now());
-            assert_eq!(check.chain(&chain(length, i64::try_from(length).unwrap() + 1)), opened);
+        for length in [0, 1, 2, 3, 5, 98] {
+            let opened = read_again(&chain(length, i64::try_from(length).unwrap() + 1), 2);
+            let all: Vec<usize> = (0..usize::try_from(length).unwrap()).collect();
+            assert_eq!(opened, [all.clone(), all], "none twice in a check of {length}");
         }
+    }
+
+    #[test]
+    fn a_check_reads_so_many_leaves_of_older_hours_and_the_others_in_the_next() {
+        let leaves: Vec<(usize, u64)> = (0..20).map(|place| (place, 3_000)).collect();
+        let opened = read_again(&holding(chain(22, 23), &leaves), 8);
+        assert!(opened.iter().all(|of_check| of_check.len() == 3 + 2), "{opened:?}");
+        let older: Vec<usize> = opened.iter().flat_map(|of_check| of_check[..3].to_vec()).collect();
+        assert_eq!(older, (0..24).map(|step| step % 20).collect::<Vec<_>>(), "all in turn");
+    }
+
+    #[test]
+    fn an_hour_of_more_leaves_than_a_check_may_read_is_read_alone_and_the_rotation_goes_on() {
+        let seals = holding(chain(12, 13), &[(1, 9_999), (2, 2), (4, u64::MAX), (5, 10_001), (6, 10_000)]);
+        let opened = read_again(&seals, 7);
+        let older: Vec<&[usize]> = opened.iter().map(|of_check| &of_check[..of_check.len() - 2]).collect();
+        let wanted: [&[usize]; 7] = [&[0, 1], &[2, 3], &[4], &[5], &[6, 7, 8, 9, 0], &[1], &[2, 3]];
+        assert_eq!(older, wanted);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use std::{
 use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use domain::{Failed, Timestamp, seal::WRITTEN_WITHIN_SECONDS, secret::Pepper};
 use store::{
-    Accounts, Acknowledgements, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, DayCloseWriter,
-    DayCloses, Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages, Outbox, Payouts,
-    ProofWriter, Proofs, QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions, SettlementWriter,
-    Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors,
-    Users,
+    Accounts, Acknowledgements, Activities, Agents, Alterations, Approvals, Audits, ClientSecrets, Clients,
+    DayCloseWriter, DayCloses, Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages,
+    Outbox, Payouts, ProofWriter, Proofs, QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions,
+    SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust,
+    TrustAnchors, Users,
 };
 
 use crate::{
@@ -133,6 +133,12 @@ impl Env {
     #[must_use]
     pub fn agents(&self) -> Agents {
         Agents::new(self.table.clone(), self.anchors.cursors.clone())
+    }
+
+    /// Rows that must stay as they were written, and did not.
+    #[must_use]
+    pub fn alterations(&self) -> Alterations {
+        Alterations::new(self.table.clone())
     }
 
     /// Accounts.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_sqs::Client;
-use domain::Failed;
+use domain::{Failed, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 
@@ -16,16 +16,42 @@ pub struct Change {
     /// Unique.
     #[serde(rename = "eventID", default)]
     pub event_id: String,
+    /// The stream, which names its table.
+    #[serde(rename = "eventSourceARN", default)]
+    pub stream: String,
+    /// Who made it, when that was no caller of DynamoDB's.
+    #[serde(rename = "userIdentity", default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Identity>,
     /// What the stream says of it.
     pub dynamodb: Image,
 }
 
-/// An item after its change.
+/// Who made a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `Service` when it was a service of AWS's.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// Which one.
+    #[serde(rename = "principalId", default)]
+    pub principal: String,
+}
+
+/// An item before and after its change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Image {
-    /// Its attributes, typed as DynamoDB has them.
+    /// Its attributes after the change, typed as DynamoDB has them; none when it was removed.
     #[serde(rename = "NewImage", default)]
     pub new: HashMap<String, Attribute>,
+    /// Those before it; none when there was no item, or when the stream does not show them.
+    #[serde(rename = "OldImage", default)]
+    pub old: HashMap<String, Attribute>,
+    /// When it was changed, in seconds since 1970.
+    #[serde(rename = "ApproximateCreationDateTime", default)]
+    pub at: Option<serde_json::Number>,
+    /// The change's place in the stream.
+    #[serde(rename = "SequenceNumber", default)]
+    pub sequence: String,
 }
 
 /// The attribute types that the streams' consumers read.
@@ -50,7 +76,16 @@ pub enum Attribute {
     /// A set of texts, unread.
     #[serde(rename = "SS")]
     TextSet(serde_json::Value),
+    /// A set of numbers, unread.
+    #[serde(rename = "NS")]
+    NumberSet(serde_json::Value),
+    /// A set of bytes, unread.
+    #[serde(rename = "BS")]
+    BytesSet(serde_json::Value),
 }
+
+/// Who removes what has expired.
+const EXPIRY: (&str, &str) = ("Service", "dynamodb.amazonaws.com");
 
 impl Change {
     /// A text attribute.
@@ -79,6 +114,62 @@ impl Change {
             Some(Attribute::B(text)) => data_encoding::BASE64.decode(text.as_bytes()).map_err(Failed::fault),
             _ => Err(Failed::fault(format!("a change without the bytes `{name}`"))),
         }
+    }
+
+    /// Whether DynamoDB removed the item because it had expired.
+    #[must_use]
+    pub fn is_expiry(&self) -> bool {
+        self.by.as_ref().is_some_and(|by| (by.kind.as_str(), by.principal.as_str()) == EXPIRY)
+    }
+
+    /// The item before the change, in DynamoDB's own JSON.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the stream does not show it.
+    pub fn before(&self) -> Result<serde_json::Value, Failed> {
+        if self.dynamodb.old.is_empty() {
+            return Err(Failed::fault("a change that does not show what was there before"));
+        }
+        serde_json::to_value(&self.dynamodb.old).map_err(Failed::fault)
+    }
+
+    /// The item after the change, in DynamoDB's own JSON; nothing when it was removed.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when it cannot be written as JSON, which an item always can.
+    pub fn after(&self) -> Result<Option<serde_json::Value>, Failed> {
+        let there = Some(&self.dynamodb.new).filter(|new| !new.is_empty());
+        there.map(serde_json::to_value).transpose().map_err(Failed::fault)
+    }
+
+    /// The table that was changed.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the stream names none.
+    pub fn table(&self) -> Result<&str, Failed> {
+        self.stream.split('/').nth(1).ok_or_else(|| Failed::fault("a change without the table of its stream"))
+    }
+
+    /// When it was changed, in whole seconds.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the stream does not say when.
+    pub fn at(&self) -> Result<Timestamp, Failed> {
+        // AWS writes a number that may have a fraction or an empty one.
+        let text = self.dynamodb.at.as_ref().map(ToString::to_string).unwrap_or_default();
+        let seconds = text.split('.').next().and_then(|whole| whole.parse().ok());
+        let seconds = seconds.ok_or_else(|| Failed::fault("a change without its time"))?;
+        Ok(Timestamp::EPOCH.plus_seconds(seconds))
+    }
+
+    /// Its place in the stream: digits, which grow from change to change of an item.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when the stream does not say it.
+    pub fn sequence(&self) -> Result<&str, Failed> {
+        let digits = Some(self.dynamodb.sequence.as_str());
+        let digits = digits.filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+        digits.ok_or_else(|| Failed::fault("a change without its place in the stream"))
     }
 }
 

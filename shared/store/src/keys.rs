@@ -37,6 +37,7 @@
 //! | records | `{op}#settlement#{settlement}` | `settlement` | what is owed for a day |
 //! | records | `{op}#payout#{payout}` | `payout` | what a partner is paid for a settlement |
 //! | records | `{op}#seals` | `{sequence}` | the chain of seals |
+//! | records | `{op}#alterations` | `{place}` | a row that was changed or removed although nothing ever does, and what it was |
 //! | records | `{op}#proof` | `proof` | what the latest check of the books found |
 //! | records | `{op}#export#{export}` | `export` | a requested file |
 //! | records | `{op}#activity#{day}` | `{hour}#{region}` | how much happened |
@@ -325,6 +326,15 @@ pub(crate) fn export(operator: &OperatorName, export: &ExportId) -> Key {
 
 pub(crate) fn proof(operator: &OperatorName) -> Key {
     Key::new(format!("{operator}#proof"), "proof")
+}
+
+pub(crate) fn alterations(operator: &OperatorName) -> String {
+    format!("{operator}#alterations")
+}
+
+/// Where it is kept that a row was altered: under the row's place.
+pub(crate) fn alteration(operator: &OperatorName, row: &Key) -> Key {
+    Key::new(alterations(operator), place_within(row))
 }
 
 pub(crate) fn seals(operator: &OperatorName) -> String {

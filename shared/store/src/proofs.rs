@@ -13,6 +13,7 @@ use domain::{
 use serde::Deserialize;
 
 use crate::{
+    alterations::Altered,
     directory::Directory,
     keys::{self, Key},
     seals::Seals,
@@ -83,8 +84,9 @@ impl ProofWriter {
     }
 
     /// Reads all accounts of an operator, entry by entry, holds them against their balances and against each other; looks at
-    /// closed days and at the outbox; follows the chain of seals and holds hours of it against what is there; and keeps the
-    /// result. In bounded memory but for the transfers, of which a sum each is kept, the chain, and the hours' hashes.
+    /// closed days and at the outbox; follows the chain of seals and holds hours of it against what is there; looks at each
+    /// row that was ever altered; and keeps the result. In bounded memory but for the transfers, of which a sum each is kept,
+    /// the chain, and the hours' hashes.
     ///
     /// # Errors
     /// [`Failed::Later`] when the table does not answer.
@@ -124,6 +126,7 @@ impl ProofWriter {
         self.days(&operator, &mut check).await?;
         self.outbox(name, now, &mut check).await?;
         self.history(name, &mut check).await?;
+        self.alterations(name, &mut check).await?;
         let proof = check.finish();
         self.keep(&proof).await?;
         Ok(proof)
@@ -237,6 +240,32 @@ impl ProofWriter {
             let found = self.seals.leaves(name, sealed.seal.hour).await?;
             if !check.hour(sealed, &found) {
                 check.differs(sealed, self.seals.file(&sealed.seal).await?.as_deref(), &found);
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds every row that was ever altered against what it was before.
+    async fn alterations(&self, name: &OperatorName, check: &mut Check) -> Result<(), Failed> {
+        let mut pages = self.table.pages(Query::of(&self.table.names.records, keys::alterations(name)));
+        while let Some(items) = pages.next().await? {
+            let mut rows = vec![];
+            for item in items {
+                let kept = serde_json::from_str::<Altered>(item.text("altered").unwrap_or_default()).ok();
+                match kept.filter(|row| keys::alteration(name, &row.key()) == item.key()) {
+                    Some(row) if keys::operator_of(&row.pk).as_ref() == Some(name) => rows.push(row),
+                    Some(_) | None => check.unreadable(Invariant::V13, item.key().sk, "an alteration"),
+                }
+            }
+            let (of_ledger, of_records): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_of_ledger);
+            for (table, rows) in [(&self.table.names.ledger, of_ledger), (&self.table.names.records, of_records)] {
+                let keys: Vec<Key> = rows.iter().map(Altered::key).collect();
+                let found = self.table.batch_in(table, &keys).await?;
+                for (key, row) in keys.into_iter().zip(rows) {
+                    let place = keys::place_within(&key);
+                    let is_now = found.get(&(key.pk, key.sk)).map(Item::sealed_part).transpose()?;
+                    check.altered(place, &row.alteration, is_now.as_ref());
+                }
             }
         }
         Ok(())

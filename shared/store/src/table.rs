@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::update_item::UpdateItemError,
+    primitives::Blob,
     types::{
         AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
         TransactWriteItem, Update,
@@ -61,6 +62,12 @@ impl Item {
         let mut item = Self(attributes);
         item.0.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
         Ok(item.with("pk", &key.pk).with("sk", &key.sk))
+    }
+
+    /// An item as a stream shows it: in DynamoDB's own JSON.
+    pub(crate) fn of_image(image: serde_json::Value) -> Result<Self, Failed> {
+        let item: serde_dynamo::Item = serde_json::from_value(image).map_err(Failed::fault)?;
+        Ok(Self(item.into()))
     }
 
     /// The item with a text attribute.
@@ -152,13 +159,31 @@ impl Item {
     pub(crate) fn sealed_part(&self) -> Result<serde_json::Value, Failed> {
         let places = ["pk", "sk", "worklist_pk", "worklist_sk"];
         let kept = self.0.iter().filter(|(name, _)| !places.contains(&name.as_str()));
-        let kept: HashMap<String, AttributeValue> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let kept: HashMap<String, AttributeValue> =
+            kept.map(|(name, value)| (name.clone(), bytes_told(value))).collect();
         serde_dynamo::from_item(kept).map_err(Failed::fault)
     }
 
     /// The thing that was put under the key.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, Failed> {
         serde_dynamo::from_item(self.0).map_err(Failed::fault)
+    }
+}
+
+/// A value whose bytes are texts, for JSON has none. Nothing that is sealed is written with bytes, and a row that somebody
+/// put some into must not keep all others from being read.
+fn bytes_told(value: &AttributeValue) -> AttributeValue {
+    let text = |bytes: &Blob| AttributeValue::S(data_encoding::BASE64.encode(bytes.as_ref()));
+    if let Ok(bytes) = value.as_b() {
+        AttributeValue::M(HashMap::from([("B".to_owned(), text(bytes))]))
+    } else if let Ok(set) = value.as_bs() {
+        AttributeValue::M(HashMap::from([("BS".to_owned(), AttributeValue::L(set.iter().map(text).collect()))]))
+    } else if let Ok(list) = value.as_l() {
+        AttributeValue::L(list.iter().map(bytes_told).collect())
+    } else if let Ok(map) = value.as_m() {
+        AttributeValue::M(map.iter().map(|(name, value)| (name.clone(), bytes_told(value))).collect())
+    } else {
+        value.clone()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Batches of changes as a DynamoDB stream (view type `NEW_IMAGE`) hands them to a function.
+//! Batches of changes as a DynamoDB stream hands them to a function: an item after its change, and before it where that is told.
 
 use serde_json::{Map, Value, json};
 
@@ -9,8 +9,11 @@ use crate::{ACCOUNT, NOW_MILLIS, REGION};
 pub struct StreamRecord {
     event_name: &'static str,
     keys: Value,
+    old_image: Option<Value>,
     new_image: Option<Value>,
+    by_expiry: bool,
     at_millis: i64,
+    sequence: Option<usize>,
 }
 
 impl StreamRecord {
@@ -20,16 +23,29 @@ impl StreamRecord {
         Self::new("INSERT", item, Some(item.clone()))
     }
 
-    /// An item that has changed; the stream shows only what it has become.
+    /// An item that has changed.
     #[must_use]
-    pub fn modify(item: &Value) -> Self {
-        Self::new("MODIFY", item, Some(item.clone()))
+    pub fn modify(before: &Value, after: &Value) -> Self {
+        Self { old_image: Some(before.clone()), ..Self::new("MODIFY", after, Some(after.clone())) }
     }
 
-    /// An item that is gone; the stream shows only its key.
+    /// An item that somebody removed.
     #[must_use]
-    pub fn remove(item: &Value) -> Self {
-        Self::new("REMOVE", item, None)
+    pub fn remove(before: &Value) -> Self {
+        Self { old_image: Some(before.clone()), ..Self::new("REMOVE", before, None) }
+    }
+
+    /// An item that DynamoDB removed because it had expired.
+    #[must_use]
+    pub fn expire(before: &Value) -> Self {
+        Self { by_expiry: true, ..Self::remove(before) }
+    }
+
+    /// Its place among all changes, where batches do not come in their order.
+    #[must_use]
+    pub fn in_sequence(mut self, sequence: usize) -> Self {
+        self.sequence = Some(sequence);
+        self
     }
 
     /// When it happened, in milliseconds since 1970; the stream keeps whole seconds.
@@ -42,7 +58,7 @@ impl StreamRecord {
     fn new(event_name: &'static str, item: &Value, new_image: Option<Value>) -> Self {
         assert!(item["pk"]["S"].is_string() && item["sk"]["S"].is_string(), "{item} has no pk and sk in DynamoDB JSON");
         let keys = json!({ "pk": item["pk"], "sk": item["sk"] });
-        Self { event_name, keys, new_image, at_millis: NOW_MILLIS }
+        Self { event_name, keys, old_image: None, new_image, by_expiry: false, at_millis: NOW_MILLIS, sequence: None }
     }
 
     fn record(&self, table: &str, at: usize) -> Value {
@@ -50,14 +66,17 @@ impl StreamRecord {
             "ApproximateCreationDateTime": self.at_millis / 1000,
             "Keys": self.keys,
             // Numbers of 21 digits that grow.
-            "SequenceNumber": format!("1000000000000000{at:05}"),
+            "SequenceNumber": format!("1000000000000000{:05}", self.sequence.unwrap_or(at)),
             "SizeBytes": self.keys.to_string().len(),
-            "StreamViewType": "NEW_IMAGE",
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
         });
+        if let Some(image) = &self.old_image {
+            change["OldImage"] = image.clone();
+        }
         if let Some(image) = &self.new_image {
             change["NewImage"] = image.clone();
         }
-        json!({
+        let mut record = json!({
             "eventID": format!("{at:032x}"),
             "eventName": self.event_name,
             "eventVersion": "1.1",
@@ -66,7 +85,11 @@ impl StreamRecord {
             "dynamodb": change,
             "eventSourceARN":
                 format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/2026-11-21T00:00:00.000"),
-        })
+        });
+        if self.by_expiry {
+            record["userIdentity"] = json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" });
+        }
+        record
     }
 }
 

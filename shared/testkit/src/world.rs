@@ -32,7 +32,7 @@ use lambda_http::{Body, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
-    Accounts, Acknowledgements, Activities, Agents, Approvals, Audits, ClientSecrets, Clients, CursorKey,
+    Accounts, Acknowledgements, Activities, Agents, Alterations, Approvals, Audits, ClientSecrets, Clients, CursorKey,
     DayCloseWriter, DayCloses, Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages,
     NewAgent, Outbox, Payouts, ProofWriter, Proofs, PublicKey, QueueUrls, Queues, Reservations, Seals, SecondFactors,
     Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks,
@@ -390,6 +390,12 @@ impl World {
     #[must_use]
     pub fn export_writer(&self) -> ExportWriter {
         ExportWriter::new(self.tables(), self.files())
+    }
+
+    /// Rows that must stay as they were written, and did not.
+    #[must_use]
+    pub fn alterations(&self) -> Alterations {
+        Alterations::new(self.tables())
     }
 
     /// Proofs of the books.

@@ -298,7 +298,7 @@ async fn seals(rows: &mut Vec<(String, Calls)>) -> &'static str {
     world.table.reset_calls();
     crate::invariant_check::check(&world, crate::ledger_seal::OVER).await.unwrap();
     let objects = world.locked.calls() - objects;
-    let of = format!("`invariant-check`, the same with 25 seals each, six hours read, {objects} calls to S3");
+    let of = format!("`invariant-check`, the same with 25 seals each, all read again, {objects} calls to S3");
     rows.push((of, world.table.calls()));
     let transfer = crate::invariant_check::entries(&world).pop().unwrap();
     let request = pennco.admin.asks(&LEDGER_PROVE).query("transfer_id", transfer["transfer_id"]["S"].as_str().unwrap());
@@ -459,6 +459,20 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     world.table.reset_calls();
     event_relay::handle(&world.outbox(), serde_json::from_value(reporting.clone()).unwrap()).await.unwrap();
     rows.push(("`event-relay`, a commit".to_owned(), world.table.calls()));
+    let before = &reporting["dynamodb"]["NewImage"];
+    let place = crate::invariant_check::place(before);
+    let after = world.table.items(testkit::RECORDS).into_iter().find(|row| crate::invariant_check::place(row) == place);
+    let left = testkit::StreamRecord::modify(before, &after.unwrap());
+    for (name, change) in [
+        ("`ledger-watch`, a commit that leaves the outbox", left),
+        ("`ledger-watch`, a commit that was removed", testkit::StreamRecord::remove(before)),
+    ] {
+        let changes = testkit::stream_event(testkit::RECORDS, &[change]);
+        world.table.reset_calls();
+        let change = serde_json::from_value(changes["Records"][0].clone()).unwrap();
+        ledger_watch::handle(&world.alterations(), change).await.unwrap();
+        rows.push((name.to_owned(), world.table.calls()));
+    }
     relay(world).await;
     let batches = world.table.items(testkit::TRACKS);
     let changes = testkit::stream_event(testkit::TRACKS, &[testkit::StreamRecord::insert(&batches[0])]);

@@ -17,7 +17,7 @@ pub(crate) async fn check(world: &World, seconds: i64) -> Result<(), Failed> {
     invariant_check::handle(&world.proof_writer(), Tick { at, message_id: "tick".to_owned() }).await
 }
 
-async fn proof(world: &World) -> Reply {
+pub(crate) async fn proof(world: &World) -> Reply {
     let reply = call(world, &PROOF_GET, &world.pennco.admin.asks(&PROOF_GET)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     reply
@@ -57,7 +57,7 @@ async fn set(world: &World, table: &str, place: (&str, &str), texts: &[(&str, &s
     update.update_expression(format!("SET {}", sets.join(", "))).send().await.unwrap();
 }
 
-fn place(item: &Value) -> (&str, &str) {
+pub(crate) fn place(item: &Value) -> (&str, &str) {
     (item["pk"]["S"].as_str().unwrap(), item["sk"]["S"].as_str().unwrap())
 }
 
@@ -191,7 +191,7 @@ async fn a_spoiled_name_of_an_account_is_named_and_keeps_nothing_from_being_chec
 }
 
 /// A day whose events are relayed and whose hours are sealed.
-async fn a_sealed_day() -> World {
+pub(crate) async fn a_sealed_day() -> World {
     let world = World::new().await;
     a_day(&world).await;
     relay(&world).await;
@@ -200,8 +200,13 @@ async fn a_sealed_day() -> World {
 }
 
 /// Checks after the seals; the breaches of history, by subject.
-async fn history(world: &World) -> Vec<String> {
-    let checked = check(world, OVER + 300).await;
+pub(crate) async fn history(world: &World) -> Vec<String> {
+    history_at(world, OVER + 300).await
+}
+
+/// Checks at so many seconds from now; the breaches of history, by subject.
+pub(crate) async fn history_at(world: &World, seconds: i64) -> Vec<String> {
+    let checked = check(world, seconds).await;
     let proof = proof(world).await;
     assert_eq!(checked.is_ok(), proof.json["holds"] == true, "{proof:?}");
     let breaches = proof.json["breaches"].as_array().unwrap();
@@ -210,13 +215,13 @@ async fn history(world: &World) -> Vec<String> {
 }
 
 /// What the leaf of an item is called.
-fn leaf_of(item: &Value) -> String {
+pub(crate) fn leaf_of(item: &Value) -> String {
     let (pk, sk) = place(item);
     format!("{}#{sk}", pk.split_once('#').unwrap().1)
 }
 
 /// Everything of an operator that is sealed, with its table and a text of it.
-fn sealed_rows(world: &World) -> Vec<(&'static str, Value, &'static str)> {
+pub(crate) fn sealed_rows(world: &World) -> Vec<(&'static str, Value, &'static str)> {
     let commits = beginning_with(world, RECORDS, "pennco#commit#").into_iter().map(|row| (RECORDS, row, "body"));
     let ledger = beginning_with(world, LEDGER, "pennco#").into_iter().map(|row| (LEDGER, row, "kind"));
     commits.chain(ledger).collect()
@@ -227,17 +232,16 @@ async fn history_that_nobody_touched_holds_and_says_how_much_was_read() {
     let world = a_sealed_day().await;
     assert_eq!(history(&world).await, [""; 0]);
     let found = proof(&world).await.json["history"].clone();
-    let wanted = json!({ "seals": 25, "sealed_until": "2026-11-21T07:00:00.000Z", "hours": 6, "next": 4 });
+    let wanted = json!({ "seals": 25, "sealed_until": "2026-11-21T07:00:00.000Z", "hours": 25, "next": 23 });
     for (member, value) in wanted.as_object().unwrap() {
         assert_eq!(found[member], *value, "{member} of {found}");
     }
     assert_eq!(proof(&world).await.json["unrelayed"], 0);
-    // The first hour, in which they were taken on, is among the older ones that are read first.
     assert_eq!(found["leaves"], sealed_rows(&world).len(), "{found}");
 }
 
 /// What is sealed of the newest hour.
-fn newest(world: &World) -> Vec<(&'static str, Value, &'static str)> {
+pub(crate) fn newest(world: &World) -> Vec<(&'static str, Value, &'static str)> {
     let from = domain::CommitId::prefix(domain::seal::hour_of(world.now()));
     let filed = |row: &Value| row["commit_id"]["S"].as_str().or(row["owner_sk"]["S"].as_str()).unwrap().to_owned();
     let mut rows = sealed_rows(world);
@@ -264,18 +268,23 @@ async fn a_text_that_was_changed_in_any_row_of_the_newest_hours_is_named_by_the_
 #[tokio::test]
 async fn a_text_that_was_changed_in_an_older_row_is_named_when_its_hour_has_its_turn() {
     let world = a_sealed_day().await;
-    let newer = newest(&world);
-    let is_older = |(_, row, _): &&(&str, Value, &str)| !newer.iter().any(|(_, newer, _)| place(newer) == place(row));
-    let rows = sealed_rows(&world);
-    let (table, row, name) = rows.iter().rfind(is_older).unwrap();
-    history(&world).await;
-    put_text(&world, table, row, name, "forged").await;
-    // 23 older hours, four a check; the first has just had its turn.
-    let mut checks = 0;
-    while history(&world).await.is_empty() {
-        checks += 1;
+    let late = sealed_for_days(&world, 10).await;
+    // 263 older hours, 96 a check; that of the day has its turn in the first and again in the third.
+    assert_eq!(history_at(&world, late).await, [""; 0]);
+    let (table, row, name) = newest(&world).swap_remove(0);
+    put_text(&world, table, &row, name, "forged").await;
+    assert_eq!(history_at(&world, late + 300).await, [""; 0]);
+    assert_eq!(history_at(&world, late + 600).await, [leaf_of(&row)]);
+}
+
+/// Seals so many days more, in which nothing happens; when a check can follow.
+pub(crate) async fn sealed_for_days(world: &World, days: i64) -> i64 {
+    let late = OVER + days * 86_400;
+    // 48 hours a run.
+    for _ in 0..=days / 2 {
+        seal(world, late).await.unwrap();
     }
-    assert_eq!(checks, 4, "the fifth names it");
+    late + 300
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ mod jwks_get;
 mod key_rotate;
 mod ledger_prove;
 mod ledger_seal;
+mod ledger_watch;
 mod location_record;
 mod message_send;
 mod otp_request;

@@ -39,9 +39,11 @@ fn route(function: &str) -> Option<&'static Route> {
 fn starter(function: &str) -> String {
     let template = template("infra/template.yaml");
     let events = &template["Resources"][pascal(function).as_str()]["Properties"]["Events"];
-    let kinds =
-        crate::repository::members(events).map(|(_, event)| event["Type"].as_str().unwrap_or_default().to_owned());
-    kinds.collect::<Vec<_>>().concat()
+    let mut kinds: Vec<String> = crate::repository::members(events)
+        .map(|(_, event)| event["Type"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    kinds.dedup();
+    kinds.concat()
 }
 
 /// What is wrong with the envelope of a call to a route.
@@ -183,14 +185,20 @@ fn every_message_comes_from_the_functions_queue_with_what_its_job_takes() {
 }
 
 #[test]
-fn every_change_comes_from_a_stream_and_shows_the_new_item() {
+fn every_change_comes_from_a_stream_and_shows_what_its_job_reads() {
     let mut findings = vec![];
     for function in functions().into_iter().filter(|function| starter(function) == "DynamoDB") {
         let path = format!("events/{function}.json");
         let record = event(&path)["Records"][0].clone();
         let image = &record["dynamodb"]["NewImage"];
-        if record["eventSource"] != "aws:dynamodb" || record["eventName"] != "INSERT" || !image["pk"]["S"].is_string() {
-            findings.push(format!("{path}: must be an INSERT with its NewImage"));
+        let (change, shows_old) = if function == "ledger-watch" { ("MODIFY", true) } else { ("INSERT", false) };
+        let is_shown = |image: &Value| image["pk"]["S"].is_string();
+        if record["eventSource"] != "aws:dynamodb"
+            || record["eventName"] != change
+            || !is_shown(image)
+            || is_shown(&record["dynamodb"]["OldImage"]) != shows_old
+        {
+            findings.push(format!("{path}: must be {change} with what its job reads of it"));
         }
         if function == "event-relay" {
             let events = image["events"]["S"].as_str().unwrap_or_default();

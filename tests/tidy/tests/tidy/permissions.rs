@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 123] = [
+const USES: [(&str, &str); 124] = [
     ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
@@ -23,6 +23,7 @@ const USES: [(&str, &str); 123] = [
     ("Activities::count", "Records:PutItem Records:UpdateItem"),
     ("Agents::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Agents::move_to", "Records:UpdateItem"),
+    ("Alterations::keep", "Records:UpdateItem"),
     (
         "Approvals::decide",
         "Records:ConditionCheckItem Records:DeleteItem Records:PutItem Records:UpdateItem Ledger:PutItem",
