@@ -4,7 +4,7 @@ use domain::{Failed, access::Bookkeeper, ledger::Account};
 use edge::{Answer, Call, Path};
 use store::{Accounts, ClosedAccount};
 
-/// Closes the account for ever.
+/// Closes the account.
 ///
 /// # Errors
 /// [`Failed::Unknown`] for an account that the operator does not have.

@@ -14,8 +14,8 @@ pub async fn handle(
 ) -> Result<Answer<Delivery>, Failed> {
     let operator = &call.caller.caller.operator;
     let before = deliveries.get(operator, &call.path.id).await?.seen_by(&call.caller)?;
-    let regions = deliveries.agent_regions(operator, &call.body.agent_id).await?;
+    let assignee = deliveries.assignee(operator, &call.body.agent_id).await?;
     let known = deliveries.operator(operator).await?;
-    let decided = known.assign(&before, &call.body.agent_id, &regions, call.command());
+    let decided = known.assign(&before, &assignee, call.command());
     deliveries.assign(call.command(), &before, decided).await
 }

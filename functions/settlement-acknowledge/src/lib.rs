@@ -1,16 +1,10 @@
 //! `POST /api/v1/settlements/{settlement_id}/acknowledge`: a partner says whether it takes a settlement's file.
 
-use domain::{
-    Caller, Failed, SettlementId,
-    access::SETTLEMENT_ACKNOWLEDGE,
-    acknowledgement::{Acknowledged, NewAcknowledgement},
-    settlement::Settlement,
-};
-use edge::{Answer, Call, Path, metric};
+use domain::{Caller, Failed, SettlementId, acknowledgement::NewAcknowledgement, settlement::Settlement};
+use edge::{Answer, Call, Path};
 use store::Acknowledgements;
 
-/// Keeps what is said of the file, held against the lines that it names; the same said again changes nothing. A dispute is
-/// counted, and raises an alarm.
+/// Keeps what is said of the file, held against the lines that it names; the same said again changes nothing.
 ///
 /// # Errors
 /// [`Failed::Unknown`] for a settlement that is not the caller's to know of, [`Failed::Invalid`] for what the file does not have.
@@ -23,10 +17,5 @@ pub async fn handle(
     let claims = call.body.claims(&before)?;
     let lines = acknowledgements.lines(operator, &before, &claims.lines()).await?;
     let decided = before.acknowledge(operator, &claims, &lines, call.command());
-    let is_new_dispute = decided.as_ref().is_ok_and(Acknowledged::is_new_dispute);
-    let answer = acknowledgements.keep(call.command(), &before, decided).await?;
-    if is_new_dispute {
-        metric::count(SETTLEMENT_ACKNOWLEDGE.function, "SettlementsDisputed", 1);
-    }
-    Ok(answer)
+    acknowledgements.keep(call.command(), &before, decided).await
 }

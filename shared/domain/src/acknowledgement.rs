@@ -167,15 +167,6 @@ pub struct Acknowledged {
     pub said: Option<Vec<u8>>,
 }
 
-impl Acknowledged {
-    /// Whether the settlement is disputed by it, and was not before.
-    #[must_use]
-    pub fn is_new_dispute(&self) -> bool {
-        let outcome = self.settlement.acknowledgement.as_ref().map(|acknowledgement| acknowledgement.outcome);
-        self.said.is_some() && outcome == Some(AcknowledgementOutcome::Disputed)
-    }
-}
-
 /// What was said, as it is kept.
 #[derive(Serialize)]
 struct Said<'a> {

@@ -64,6 +64,17 @@ pub struct Instructed {
     pub approval: Option<Approval>,
 }
 
+/// Who shall make a visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignee {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Where they work.
+    pub regions: Vec<RegionName>,
+    /// Whether their cash account is closed.
+    pub is_closed: bool,
+}
+
 impl Operator {
     /// Checks what a new visit names against what the operator has.
     ///
@@ -127,15 +138,15 @@ impl Operator {
     /// A visit with its agent and, if this operator sets cash aside for payments, so much of the agent's cash.
     ///
     /// # Errors
-    /// As [`Delivery::assign`]. Whether so much is available comes with the write.
-    pub fn assign(
-        &self,
-        visit: &Delivery,
-        agent_id: &AgentId,
-        agent_regions: &[RegionName],
-        command: &Command,
-    ) -> Result<Assigned, Refusal> {
-        let visit = visit.assign(agent_id, agent_regions, command.at)?;
+    /// As [`Delivery::assign`]; [`Refusal::AccountClosed`] for an agent who takes no cash any more. Whether so much is
+    /// available comes with the write.
+    pub fn assign(&self, visit: &Delivery, assignee: &Assignee, command: &Command) -> Result<Assigned, Refusal> {
+        let agent_id = &assignee.agent_id;
+        let visit = visit.assign(agent_id, &assignee.regions, command.at)?;
+        if assignee.is_closed {
+            let account_id = Account::AgentCash(agent_id.clone()).to_string();
+            return Err(Refusal::AccountClosed { account_id });
+        }
         let is_set_aside = match self.cash_reservation {
             CashReservation::None => false,
             CashReservation::AtAssignment => visit.kind == DeliveryKind::Disbursement,

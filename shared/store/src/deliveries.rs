@@ -1,11 +1,12 @@
 //! Visits: planned, assigned, concluded, listed.
 
 use domain::{
-    AgentId, Command, Delivery as Visit, DeliveryId, Event, Failed, OperatorName, Refusal, RegionName,
+    AgentId, Command, Delivery as Visit, DeliveryId, Event, Failed, OperatorName, Refusal,
     access::Unseen,
     delivery::{Assigned, Concluded, DeliveryFilter, DeliverySummary, Receipt},
     event::Happened,
-    operator::Operator,
+    ledger::Account,
+    operator::{Assignee, Operator},
     reservation::Reservation,
 };
 
@@ -71,13 +72,16 @@ impl Deliveries {
         self.table.get(&keys::operator(operator)).await
     }
 
-    /// Where an agent works.
+    /// The agent who shall make a visit: a read of the agent, and one of their cash.
     ///
     /// # Errors
     /// [`Failed::Unknown`] when there is no such agent.
-    pub async fn agent_regions(&self, operator: &OperatorName, agent_id: &AgentId) -> Result<Vec<RegionName>, Failed> {
+    pub async fn assignee(&self, operator: &OperatorName, agent_id: &AgentId) -> Result<Assignee, Failed> {
         let agent: crate::directory::NewAgent = self.table.get(&keys::agent(operator, agent_id)).await?;
-        Ok(vec![agent.region])
+        let cash = keys::balance(operator, &Account::AgentCash(agent_id.clone()), 0);
+        let cash = self.table.find(&cash).await?;
+        let is_closed = cash.is_some_and(|cash| cash.text("closed_at").is_some());
+        Ok(Assignee { agent_id: agent_id.clone(), regions: vec![agent.region], is_closed })
     }
 
     /// Plans a visit.

@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::{
 };
 use domain::{
     Command, Failed, Money, OperatorName, Refusal, ReservationId, Timestamp,
-    ledger::{Account, Limits, Transfer},
+    ledger::{Account, Limits, Transfer, TransferKind},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -487,8 +487,8 @@ impl Table {
 
     /// An amount added to a balance, within its limits. A bounded balance keeps beside itself what is available of it,
     /// and a capped one the headroom below its cap, because a condition cannot compute one from the other; a capped one
-    /// must exist. A balance that can be closed takes nothing when it is, but what happened at a door: cash that an agent
-    /// took is in a hand, and the account is open again.
+    /// must exist. A balance that can be closed takes nothing when it is, but what happened at a door, and what comes back
+    /// to an agent's hand with what is taken back: that cash is there, and the account is open again.
     pub(crate) fn post(
         &self,
         operator: &OperatorName,
@@ -523,10 +523,13 @@ impl Table {
                 Some(account.insufficient()),
             ),
         };
-        let (open, opens) = match (account.is_closable(), transfer.kind().is_at_the_door()) {
-            (false, _) => (None, ""),
-            (true, false) => (Some("attribute_not_exists(closed_at)"), ""),
-            (true, true) => (None, " REMOVE closed_at"),
+        let comes_back = account.is_capped() && is_debit && transfer.kind() == TransferKind::Reversal;
+        let (open, opens) = if !account.is_closable() {
+            (None, "")
+        } else if transfer.kind().is_at_the_door() || comes_back {
+            (None, " REMOVE closed_at")
+        } else {
+            (Some("attribute_not_exists(closed_at)"), "")
         };
         let condition = [bound, open].into_iter().flatten().collect::<Vec<_>>().join(" AND ");
         let update = Update::builder()

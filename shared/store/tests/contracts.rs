@@ -10,6 +10,7 @@ use domain::{
     command::Fingerprint,
     delivery::{NewDelivery, Outcome},
     ledger::Account,
+    operator::Assignee,
     track::Point,
 };
 use serde_json::json;
@@ -57,8 +58,9 @@ fn agent(world: &World) -> Agent {
 async fn assign(world: &World, before: &Delivery, key: &str) -> Result<store::Answer<Delivery>, Failed> {
     let command = command(&world.pennco.desk, &DELIVERY_ASSIGN, key, &key, key);
     let regions = vec!["pune-north".parse().unwrap()];
+    let assignee = Assignee { agent_id: agent(world).agent_id, regions, is_closed: false };
     let known = world.directory().operator(&world.pennco.operator).await.unwrap();
-    let decided = known.assign(before, &agent(world).agent_id, &regions, &command);
+    let decided = known.assign(before, &assignee, &command);
     world.deliveries().assign(&command, before, decided).await
 }
 

@@ -1,12 +1,16 @@
 //! `account-close`: an account at zero takes nothing any more.
 
-use domain::access::{ACCOUNT_CLOSE, ACCOUNT_GET};
+use domain::access::{ACCOUNT_CLOSE, ACCOUNT_GET, DELIVERY_CREATE};
 use serde_json::{Value, json};
 use testkit::{FLOAT_MINOR, Person, Reply, World};
 
 use crate::{
+    disbursement_reverse::take_back,
     door::call,
-    steps::{assigned, command, confirm, confirmed, inr, move_money, reserved, reverse, transfer},
+    steps::{
+        assign, assigned, collection, command, confirm, confirmed, handed_over, inr, move_money, reserved, reverse,
+        transfer,
+    },
 };
 
 async fn close(world: &World, person: &Person, account: &str, key: &str) -> Reply {
@@ -72,6 +76,27 @@ async fn what_a_closed_account_does_not_hold_is_not_handed_over() {
     let refused = confirm(&world, &pennco.agents[0], &visit, "k1", &confirmed(500)).await;
     assert_eq!(refused.said(), (409, "insufficient_cash"));
     assert_eq!(close(&world, &pennco.admin, &hand, "c2").await.said(), (409, "account_closed"));
+}
+
+#[tokio::test]
+async fn cash_that_comes_back_to_an_agent_opens_the_account_and_a_closed_one_gets_no_visit() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let hand = format!("agent_cash.{}", pennco.agents[0].subject());
+    let id = handed_over(&world, pennco, "BF-D-1", 500).await;
+    let deposit = transfer("deposit", &hand, "vault.pennco", FLOAT_MINOR - 500);
+    assert_eq!(move_money(&world, &pennco.settlement, "m1", &deposit).await.status, 201);
+    assert_eq!(close(&world, &pennco.admin, &hand, "c1").await.status, 200);
+    let body = collection("BF-1", 150_000);
+    let planned = call(&world, &DELIVERY_CREATE, &command(&pennco.desk, &DELIVERY_CREATE, "p1", &body)).await;
+    let visit = planned.text("/delivery_id");
+    let refused = assign(&world, &pennco.desk, visit, &pennco.agents[0], "a1").await;
+    assert_eq!((refused.said(), refused.text("/account_id")), ((409, "account_closed"), hand.as_str()));
+    let back = take_back(&world, &pennco.settlement, &id, "r1").await;
+    assert_eq!(back.text("/status"), "reversed", "{back:?}");
+    let statement = call(&world, &ACCOUNT_GET, &pennco.settlement.asks(&ACCOUNT_GET).path("account_id", &hand)).await;
+    assert_eq!((&statement.json["balance"], &statement.json["closed_at"]), (&inr(500), &Value::Null));
+    assert_eq!(assign(&world, &pennco.desk, visit, &pennco.agents[0], "a2").await.status, 200);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use domain::{
     },
     approval::{Approval, NewDecision, Verdict},
     command::Fingerprint,
+    operator::Assignee,
 };
 use serde_json::{Value, json};
 use testkit::{Person, Reply, World};
@@ -304,12 +305,13 @@ async fn the_table_itself_refuses_what_a_decision_should_never_have_allowed() {
     let visit_id = asked.text("/delivery_id").parse().unwrap();
     let desk = pennco.desk.caller.clone().on(&DELIVERY_ASSIGN).unwrap();
     let waiting = deliveries.get(&pennco.operator, &visit_id).await.unwrap().seen_by(&desk).unwrap();
-    let agent = pennco.agents[0].subject().parse().unwrap();
+    let agent_id = pennco.agents[0].subject().parse().unwrap();
+    let assignee = Assignee { agent_id, regions: vec![waiting.region.clone()], is_closed: false };
     let released = waiting.release(world.now()).unwrap();
     let forged = domain::Delivery { version: waiting.version + 1, ..released };
     let command = command_of(&pennco.desk, &DELIVERY_ASSIGN, "forged", &world);
     let known = world.directory().operator(&pennco.operator).await.unwrap();
-    let forged = known.assign(&forged, &agent, std::slice::from_ref(&waiting.region), &command);
+    let forged = known.assign(&forged, &assignee, &command);
     let answer = deliveries.assign(&command, &waiting, forged).await.unwrap();
     assert!(answer.status == 409 && answer.body.contains("approval_pending"), "{answer:?}");
     assert_eq!(visit(&world, &pennco.desk, asked.text("/delivery_id")).await.text("/status"), "pending");

@@ -52,6 +52,7 @@ pub(crate) const ALL: &[Story] = &[
     ("an event left behind is swept up and counts once", events::swept_up),
     ("all queues are drained and the dead letters are the poison", dead_letters::are_all_accounted_for),
     ("a check of all books finds nothing and a transfer has its place in history", money::is_proven),
+    ("a row that somebody changed is named by the next check until it is mended", money::is_watched),
     ("every balance is the sum of its entries and all together are zero", books::add_up),
     ("every request has one line in the log", log::has_one_line_a_request),
     ("no secret and no borrower is in the log", log::keeps_secrets),

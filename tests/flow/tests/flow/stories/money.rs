@@ -123,21 +123,59 @@ pub(crate) fn is_reported_by_the_day(stage: &Stage) {
 /// What is booked is proven: a check of it all finds nothing, and a transfer says from when on its proof is there.
 pub(crate) fn is_proven(stage: &Stage) {
     let round = Round::in_hassan(stage);
-    let visit = round.visit("MONEY-PROVEN", 12_300);
-    round.confirm(&visit, "money-proven").must_be(200);
-    for (queue, tick) in [("LedgerSealQueue", "ledger-seal"), ("InvariantCheckQueue", "invariant-check")] {
-        let sent = stage.queue(queue).send(&[json!({"tick": tick}).to_string()]);
-        assert!(stage.log.outcome(&sent[0]), "{tick} is done");
-    }
+    let transfer = collect(&round, "MONEY-PROVEN");
+    assert!(tick(stage, "LedgerSealQueue", "ledger-seal"), "every hour that is over is sealed");
+    assert!(tick(stage, "InvariantCheckQueue", "invariant-check"), "everything holds");
     let proof = round.books.get("/api/v1/proof").must_be(200);
     assert_eq!((&proof["holds"], &proof["breach_count"]), (&json!(true), &json!(0)), "{proof}");
-    let entries = round.books.list(&format!("/api/v1/accounts/agent_cash.{}?limit=100", round.agent.subject));
-    let entry = entries.iter().find(|entry| entry["delivery_id"] == visit.delivery_id.as_str());
-    let transfer = entry.expect("an entry of the visit")["transfer_id"].as_str().expect("an id");
     let proven = round.books.get(&format!("/api/v1/ledger/proof?transfer_id={transfer}")).must_be(200);
     // The hour under way is sealed when it is over.
     assert_eq!(proven["status"], "waiting", "{proven}");
     assert!(proven["sealed_from"].as_str().is_some_and(|from| from > now().to_string().as_str()), "{proven}");
+}
+
+/// What somebody changes in the ledger behind the functions' back is named by the next check, until it is mended.
+pub(crate) fn is_watched(stage: &Stage) {
+    let round = Round::in_hassan(stage);
+    let transfer = collect(&round, "MONEY-WATCHED");
+    let key = json!({"pk": {"S": format!("{OPERATOR}#transfer#{transfer}")}, "sk": {"S": "transfer"}});
+    let table = &stage.stack.ledger_table;
+    let row = stage.aws.call("dynamodb", "DynamoDB_20120810.GetItem", &json!({"TableName": table, "Key": key}));
+    let was = &row["Item"]["by"];
+    assert!(was["S"].is_string(), "{row}");
+    let write = |by: &Value| {
+        let update = json!({
+            "TableName": table, "Key": key, "UpdateExpression": "SET #by = :by",
+            "ExpressionAttributeNames": {"#by": "by"}, "ExpressionAttributeValues": {":by": by},
+        });
+        stage.aws.call("dynamodb", "DynamoDB_20120810.UpdateItem", &update);
+    };
+    write(&json!({"S": "somebody else"}));
+    let check = || tick(stage, "InvariantCheckQueue", "invariant-check");
+    until("the change came through the stream and a check has named it", || (!check()).then_some(()));
+    let proof = round.books.get("/api/v1/proof").must_be(200);
+    let breaches = proof["breaches"].as_array().expect("a list");
+    assert_eq!(breaches.len(), 1, "{proof}");
+    assert_eq!(breaches[0]["invariant"], "V13");
+    assert!(breaches[0]["subject"].as_str().is_some_and(|row| row.contains(&transfer)), "{proof}");
+    write(was);
+    assert!(check(), "it is as it was written");
+    assert_eq!(round.books.get("/api/v1/proof").must_be(200)["holds"], true);
+}
+
+/// Sends a tick to a job; whether it was done.
+fn tick(stage: &Stage, queue: &str, job: &str) -> bool {
+    let sent = stage.queue(queue).send(&[json!({"tick": job}).to_string()]);
+    stage.log.outcome(&sent[0])
+}
+
+/// Collects some cash; the transfer that booked it.
+fn collect(round: &Round, reference: &str) -> String {
+    let visit = round.visit(reference, 12_300);
+    round.confirm(&visit, &reference.to_lowercase()).must_be(200);
+    let entries = round.books.list(&format!("/api/v1/accounts/agent_cash.{}?limit=100", round.agent.subject));
+    let entry = entries.iter().find(|entry| entry["delivery_id"] == visit.delivery_id.as_str());
+    entry.expect("an entry of the visit")["transfer_id"].as_str().expect("an id").to_owned()
 }
 
 fn inr(amount_minor: i64) -> Value {
