@@ -1,7 +1,7 @@
 //! Matching bank lines by hand, and taking a match apart: what may go together, and what has to be said for it.
 //!
 //! A person may tie together what the rules of [`crate::matching`] would not: another day, another amount. What nobody
-//! may do is settle a payment twice, or with a line that has settled something else.
+//! may do is settle a payment twice, or with a line that has settled something else, or take back that a payout is paid.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Command, Currency, Delivery, DisbursementId, Failed, Flaw, Money, Refusal, StatementId,
-    disbursement::{Instruction, MATCHING_RULES},
+    Command, Currency, Delivery, DisbursementId, Failed, Flaw, Money, PayoutId, Refusal, StatementId,
+    disbursement::{Instruction, MATCHING_RULES, StatementMatch},
     matching::{Candidate, Criterion, MatchKind},
+    payout::{Clock, Payout},
     reconciliation::{
         Booking, KeptLine, LineMatch, LineStatus, MOST_MEMBERS, ReceivedStatement, Rule, StatementStatus, TakenApart,
         said,
     },
 };
 
-/// Lines and payments that somebody says belong together.
+/// Lines and payments, or a line and a payout, that somebody says belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewMatch {
@@ -27,8 +28,13 @@ pub struct NewMatch {
     #[garde(length(min = 1, max = 100))]
     pub lines: Vec<u32>,
     /// The payments that they settle, each once. One line settles several, or several lines one.
-    #[garde(length(min = 1, max = 100))]
+    #[garde(length(max = 100))]
+    #[serde(default)]
     pub disbursement_ids: Vec<DisbursementId>,
+    /// The payout that one line bears out instead, exactly.
+    #[garde(skip)]
+    #[serde(default)]
+    pub payout_id: Option<PayoutId>,
     /// The lines less the payments in minor units, both negative: needed when they do not add up, and then exact.
     #[garde(skip)]
     #[serde(default)]
@@ -59,6 +65,8 @@ pub struct ChangedLines {
     pub lines: Vec<KeptLine>,
     /// The payments, in order of their ids.
     pub disbursement_ids: Vec<DisbursementId>,
+    /// The payout.
+    pub payout_id: Option<PayoutId>,
 }
 
 /// What a command by hand is decided on: what it names and is there.
@@ -70,6 +78,8 @@ pub struct Members {
     pub lines: Vec<KeptLine>,
     /// Payments with their visits, in order of their ids.
     pub payments: Vec<(Instruction, Delivery)>,
+    /// A payout with what its clock runs by.
+    pub payout: Option<(Payout, Clock)>,
 }
 
 /// What a command by hand changes: each thing as it was and as it is.
@@ -81,6 +91,8 @@ pub struct ByHand {
     pub lines: Vec<(KeptLine, KeptLine)>,
     /// The payments, in order of their ids: the first holds the names of the lines while they are matched.
     pub payments: Vec<(Instruction, Instruction)>,
+    /// The payout, which holds the name of the line instead.
+    pub payout: Option<(Payout, Payout)>,
 }
 
 impl ByHand {
@@ -91,6 +103,7 @@ impl ByHand {
             statement_id: self.statement_id.clone(),
             lines: self.lines.iter().map(|(_, after)| after.clone()).collect(),
             disbursement_ids: self.payments.iter().map(|(_, after)| after.disbursement_id.clone()).collect(),
+            payout_id: self.payout.as_ref().map(|(_, after)| after.payout_id.clone()),
         }
     }
 }
@@ -110,11 +123,12 @@ impl ReceivedStatement {
 impl NewMatch {
     /// What to load to decide on it, each list in order: nothing where it is refused without.
     #[must_use]
-    pub fn named(&self, statement: &ReceivedStatement) -> (BTreeSet<u32>, BTreeSet<DisbursementId>) {
+    pub fn named(&self, statement: &ReceivedStatement) -> (BTreeSet<u32>, BTreeSet<DisbursementId>, Option<&PayoutId>) {
         if statement.must_be_matched().is_err() || self.kind().is_err() {
-            return (BTreeSet::new(), BTreeSet::new());
+            return (BTreeSet::new(), BTreeSet::new(), None);
         }
-        (self.lines.iter().copied().collect(), self.disbursement_ids.iter().cloned().collect())
+        let ids = self.disbursement_ids.iter().cloned().collect();
+        (self.lines.iter().copied().collect(), ids, self.payout_id.as_ref())
     }
 
     /// How many belong to how many.
@@ -129,7 +143,22 @@ impl NewMatch {
             let pointer = format!("/disbursement_ids/{index}");
             flaws.push(Flaw::new(pointer, "repeated_member", "a payment is named once"));
         }
+        if self.payout_id.is_some() {
+            let is_there = [
+                ("/disbursement_ids", !self.disbursement_ids.is_empty()),
+                ("/difference_minor", self.difference_minor.is_some()),
+                ("/lines", self.lines.len() > 1),
+            ];
+            for (pointer, _) in is_there.into_iter().filter(|(_, is_there)| *is_there) {
+                flaws.push(Flaw::new(pointer, "not_allowed", "a payout is borne out by one line, alone and exactly"));
+            }
+            return if flaws.is_empty() { Ok(MatchKind::OneToOne) } else { Err(Failed::Invalid(flaws)) };
+        }
         let kind = match (self.lines.len(), self.disbursement_ids.len()) {
+            (_, 0) => {
+                flaws.push(Flaw::new("/disbursement_ids", "required", "a match names payments, or a payout"));
+                None
+            }
             (1, 1) => Some(MatchKind::OneToOne),
             (1, _) => Some(MatchKind::OneToMany),
             (_, 1) => Some(MatchKind::ManyToOne),
@@ -182,6 +211,7 @@ impl Members {
         let matched = LineMatch {
             lines: self.lines.iter().map(|line| line.line).collect(),
             disbursement_ids: disbursement_ids.clone(),
+            payout_id: new.payout_id.clone(),
             kind,
             rule: Rule::Manual,
             difference_minor,
@@ -190,9 +220,15 @@ impl Members {
         };
         let lines: Vec<KeptLine> = self.lines.iter().map(|line| line.matched_by_hand(&matched, command)).collect();
         let said = said(&self.statement.statement_id, &lines, &matched, command.at)?;
-        let booking = Booking { lines, disbursement_ids, said, by_share: kind == MatchKind::OneToMany };
+        let (payout_id, by_share) = (new.payout_id.clone(), kind == MatchKind::OneToMany);
+        let booking = Booking { lines, disbursement_ids, payout_id, said, by_share };
         let payments = self.payments.iter().map(|(before, visit)| Ok((before.clone(), booking.settle(before, visit)?)));
         let payments = payments.collect::<Result<_, Failed>>()?;
+        let payout = self.payout.as_ref().map(|(before, clock)| {
+            before.must_be_shown_by(&self.lines, clock)?;
+            Ok::<_, Failed>((before.clone(), booking.bear_out(before, clock, command)?))
+        });
+        let payout = payout.transpose()?;
         let is_within = difference_minor.unsigned_abs() <= MATCHING_RULES.tolerance_minor.unsigned_abs();
         if !new.difference_minor.map_or(is_within, |stated| stated == difference_minor) {
             let currency = booking.said.amount.currency.to_string();
@@ -202,14 +238,15 @@ impl Members {
             statement_id: self.statement.statement_id.clone(),
             lines: self.lines.iter().cloned().zip(booking.lines).collect(),
             payments,
+            payout,
         })
     }
 
     /// The match that a line is in, taken apart: its lines settle nothing, its payments wait for their bank line again.
     ///
     /// # Errors
-    /// [`Refusal::LineNotMatched`] for a line that settles nothing, [`Failed::Moved`] when the members were changed while
-    /// they were read.
+    /// [`Refusal::LineNotMatched`] for a line that settles nothing, [`Refusal::PaidByStatement`] for a match that made a
+    /// payout paid, [`Failed::Moved`] when the members were changed while they were read.
     pub fn taken_apart(&self, command: &Command, new: &NewUnmatch) -> Result<ByHand, Failed> {
         self.statement.must_be_matched()?;
         let line = self
@@ -218,15 +255,15 @@ impl Members {
             .find(|line| line.line == new.line)
             .ok_or_else(|| Failed::invalid(no_such_line("/line")))?;
         let Some(matched) = &line.matched else { return Err(Refusal::LineNotMatched { line: line.line }.into()) };
-        let settled_by_it = |payment: &Instruction| {
-            payment
-                .settled_by()
-                .is_some_and(|of| of.statement_id == self.statement.statement_id && of.lines == matched.lines)
-        };
+        let is_it = |of: &StatementMatch| of.statement_id == self.statement.statement_id && of.lines == matched.lines;
+        let settled_by_it = |payment: &Instruction| payment.settled_by().is_some_and(is_it);
+        let payout = self.payout.as_ref().map(|(payout, _)| payout);
         let is_whole = self.lines.len() == matched.lines.len()
             && self.lines.iter().all(|line| line.matched.as_ref() == Some(matched))
             && self.payments.len() == matched.disbursement_ids.len()
-            && self.payments.iter().all(|(payment, _)| settled_by_it(payment));
+            && self.payments.iter().all(|(payment, _)| settled_by_it(payment))
+            && payout.map(|payout| &payout.payout_id) == matched.payout_id.as_ref()
+            && payout.is_none_or(|payout| payout.statement.as_ref().is_some_and(is_it));
         if !is_whole {
             return Err(Failed::Moved);
         }
@@ -237,6 +274,7 @@ impl Members {
             statement_id: self.statement.statement_id.clone(),
             lines: lines.collect(),
             payments: payments.collect::<Result<_, Failed>>()?,
+            payout: payout.map(|before| Ok::<_, Failed>((before.clone(), before.waits_again()?))).transpose()?,
         })
     }
 
@@ -253,13 +291,18 @@ impl Members {
                 flaws.push(Flaw::new(pointer, "unknown_disbursement", "the operator has no such payment"));
             }
         }
+        if new.payout_id.is_some() && self.payout.is_none() {
+            flaws.push(Flaw::new("/payout_id", "unknown_payout", "the operator has no such payout"));
+        }
         if flaws.is_empty() { Ok(()) } else { Err(Failed::Invalid(flaws)) }
     }
 
-    /// The lines less the payments, in minor units: a payment leaves the account.
+    /// The lines less the payments or the payout, in minor units: both leave the account.
     fn difference(&self, new: &NewMatch) -> Result<i64, Failed> {
         let lines = self.lines.iter().map(|line| line.amount);
-        let amounts: Vec<Money> = lines.chain(self.payments.iter().map(|(payment, _)| payment.amount)).collect();
+        let payments = self.payments.iter().map(|(payment, _)| payment.amount);
+        let payouts = self.payout.iter().map(|(payout, _)| payout.amount);
+        let amounts: Vec<Money> = lines.chain(payments).chain(payouts).collect();
         let currencies: BTreeSet<Currency> = amounts.iter().map(|amount| amount.currency).collect();
         if currencies.len() > 1 {
             let currencies = currencies.iter().map(ToString::to_string).collect();
@@ -276,6 +319,27 @@ impl Members {
         let of_lines = of_lines.filter(|sum| sum.checked_abs().is_some());
         let difference = of_lines.zip(of_payments).and_then(|(lines, payments)| lines.checked_add(payments));
         difference.ok_or_else(|| Failed::invalid(beyond()))
+    }
+}
+
+impl Payout {
+    /// Passes when lines that somebody says bear it out can: of exactly its amount, and not from before there was a payout.
+    fn must_be_shown_by(&self, lines: &[KeptLine], clock: &Clock) -> Result<(), Failed> {
+        let mut flaws = vec![];
+        let first = clock.days.today(self.instructed_at);
+        for line in lines {
+            if line.amount.negated().ok() != Some(self.amount) {
+                let (shown, owed) = (line.amount.amount_minor, self.amount.amount_minor);
+                let detail = format!("the line is of {shown}, the payout of {owed}: what it books is its whole amount");
+                flaws.push(Flaw::new("/payout_id", "invalid_value", detail));
+            }
+            if line.value_date < first {
+                let detail =
+                    format!("the bank booked {} for {}, and the payout is of {first}", line.line, line.value_date);
+                flaws.push(Flaw::new("/lines/0", "invalid_value", detail));
+            }
+        }
+        if flaws.is_empty() { Ok(()) } else { Err(Failed::Invalid(flaws)) }
     }
 }
 
@@ -298,15 +362,16 @@ impl KeptLine {
 
     fn taken_apart(&self, matched: &LineMatch, command: &Command, new: &NewUnmatch) -> Self {
         let why = Criterion::TakenApart;
-        let candidate =
-            |id: &DisbursementId| Candidate { id: id.to_string(), failed: why, amount_off_minor: 0, days_off: 0 };
+        let candidate = |id: String| Candidate { id, failed: why, amount_off_minor: 0, days_off: 0 };
+        let payments = matched.disbursement_ids.iter().map(ToString::to_string);
+        let ids = payments.chain(matched.payout_id.iter().map(ToString::to_string));
         let (reason, by) = (new.reason.clone(), command.principal.clone());
         Self {
             status: LineStatus::Unmatched,
             matched: None,
             runner_up: None,
             why: Some(why),
-            nearest: matched.disbursement_ids.iter().take(3).map(candidate).collect(),
+            nearest: ids.take(3).map(candidate).collect(),
             edit: None,
             taken_apart: Some(TakenApart { reason, by, at: command.at }),
             ..self.changed(command)
@@ -435,7 +500,13 @@ mod tests {
 
         fn new_match(&self, lines: &[u32], payments: &[usize], difference_minor: Option<i64>) -> NewMatch {
             let disbursement_ids = payments.iter().map(|payment| self.id(*payment)).collect();
-            NewMatch { lines: lines.to_vec(), disbursement_ids, difference_minor, reason: "seen".into() }
+            NewMatch {
+                lines: lines.to_vec(),
+                disbursement_ids,
+                payout_id: None,
+                difference_minor,
+                reason: "seen".into(),
+            }
         }
 
         /// What the store would load.
@@ -446,11 +517,12 @@ mod tests {
                 statement: statement(StatementStatus::Matched),
                 lines: self.lines.iter().filter(|line| lines.contains(&line.line)).cloned().collect(),
                 payments: ids.iter().filter_map(of).collect(),
+                payout: None,
             }
         }
 
         fn matched(&self, new: &NewMatch) -> Result<ByHand, Failed> {
-            let (lines, ids) = new.named(&statement(StatementStatus::Matched));
+            let (lines, ids, _) = new.named(&statement(StatementStatus::Matched));
             self.members(&lines, &ids).matched(&command("m"), new)
         }
 
@@ -592,8 +664,8 @@ mod tests {
         let world = World::new(&[-300], &[300]);
         for status in [StatementStatus::Received, StatementStatus::Matching] {
             let new = world.new_match(&[1], &[0], None);
-            assert_eq!(new.named(&statement(status)), (BTreeSet::new(), BTreeSet::new()), "nothing is loaded");
-            let members = Members { statement: statement(status), lines: vec![], payments: vec![] };
+            assert_eq!(new.named(&statement(status)), (BTreeSet::new(), BTreeSet::new(), None), "nothing is loaded");
+            let members = Members { statement: statement(status), lines: vec![], payments: vec![], payout: None };
             assert_eq!(refusal(members.matched(&command("m"), &new)), "illegal_transition");
             let apart = NewUnmatch { line: 1, reason: "wrong".into() };
             assert_eq!(refusal(members.taken_apart(&command("u"), &apart)), "illegal_transition");

@@ -12,7 +12,7 @@ use crate::{
     approval::Approval,
     delivery::{Borrower, Conclusion, Delivery, DeliveryKind, DeliveryStatus, NewDelivery, is_reference},
     ledger::Transfer,
-    matching::{Expected, Rules},
+    matching::{Expected, Rules, Tie},
     reconciliation::Rule,
     reservation::Reservation,
     transfer::{NewReversal, ShownTransfer},
@@ -378,6 +378,7 @@ impl Instruction {
                 end_to_end: Some(self.reference.clone()),
                 amount: self.amount.negated().ok()?,
                 date: handed_over.received_at.day_in(zone),
+                tie: Tie::Any,
             })
         })
     }

@@ -5,6 +5,7 @@
 //! rest together again finds nothing new: the same reference; the same end-to-end id; a narrative that names one of the
 //! two; the only pair of amount and day; a group whose members are named and that adds up as a whole; a group that is
 //! the only sum in the window. The last and the pair of amount and day are for what names nothing that is still open.
+//! What each expected thing may be tied by is its own [`Tie`].
 //!
 //! Lines and expected things are looked up by name, currency, amount and day, so 10,000 against 10,000 is some hundred
 //! thousand look-ups; the search for sums tries at most the 2,497 subsets of [`MOST_PARTS`] candidates for each whole.
@@ -56,6 +57,23 @@ pub struct Expected {
     /// The day on which it should be booked.
     #[schema(value_type = String, format = Date)]
     pub date: Day,
+    /// What may tie a line to it.
+    #[serde(default)]
+    pub tie: Tie,
+}
+
+/// What may tie a line to an expected thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tie {
+    /// Any evidence, also as a member of a group.
+    #[default]
+    Any,
+    /// A name, and one line that shows all of it to the last minor unit, unless another line that names it goes the other
+    /// way: what such a match books is not taken back, and money that came back has not arrived.
+    Named,
+    /// Nothing: no money should have moved. What names it is left to somebody, whatever else it could be.
+    Never,
 }
 
 /// How far a line may be off and still be what was expected. What is below 0 counts as 0.
@@ -148,6 +166,10 @@ pub enum Criterion {
     TooMany,
     /// They were matched, and somebody has taken the match apart.
     TakenApart,
+    /// Amount and day fit and nothing else has them, but it takes a name to match them.
+    Unnamed,
+    /// It is known to have failed: no line should show it.
+    SaidFailed,
 }
 
 impl Criterion {
@@ -166,6 +188,8 @@ impl Criterion {
             Self::Absent => "absent",
             Self::TooMany => "too_many",
             Self::TakenApart => "taken_apart",
+            Self::Unnamed => "unnamed",
+            Self::SaidFailed => "said_failed",
         }
     }
 }
@@ -294,7 +318,8 @@ pub struct UnmatchedExpected {
     pub edit: Option<SmallestEdit>,
 }
 
-/// What holding a statement against the expected comes to: every line and every expected thing stands in it once.
+/// What holding a statement against the expected comes to: every line and every expected thing stands in it once, but
+/// for those that no line should show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = StatementReconciliation)]
 pub struct Reconciliation {
@@ -349,7 +374,7 @@ pub fn reconcile(lines: &[StatementLine], expected: &[Expected], rules: &Rules) 
         let nearest = nearest.iter().filter_map(candidate).collect();
         Some(UnmatchedLine { line: lines.get(at)?.line, why, nearest, edit })
     });
-    let unmatched_expected = desk.left(Of::Expected).filter_map(|at| {
+    let unmatched_expected = desk.left(Of::Expected).filter(|at| desk.is_due(*at)).filter_map(|at| {
         let (why, nearest, edit) = told.of(Of::Expected, at);
         let candidate = |near: &Near| {
             let Near { failed, amount_off_minor, days_off, .. } = *near;
@@ -545,6 +570,9 @@ struct Thing {
     amount: Money,
     day: i64,
     is_duplicate: bool,
+    tie: Tie,
+    /// Of a line: it names what no line should show. Of what takes a name: a line that names it goes the other way.
+    is_barred: bool,
 }
 
 impl Thing {
@@ -710,7 +738,7 @@ impl Desk {
             let next = Name::try_from(names.len()).ok()?.checked_add(1)?;
             (!plain.is_empty()).then(|| *names.entry(plain).or_insert(next))
         };
-        let expected: Vec<Thing> = expected
+        let mut expected: Vec<Thing> = expected
             .iter()
             .map(|thing| {
                 let by_reference = named(&thing.reference);
@@ -727,9 +755,15 @@ impl Desk {
                     amount: thing.amount,
                     day: day_number(thing.date),
                     is_duplicate: false,
+                    tie: thing.tie,
+                    is_barred: false,
                 }
             })
             .collect();
+        let barred = NAMING.map(|by| -> BTreeSet<Name> {
+            let never = expected.iter().filter(|thing| thing.tie == Tie::Never);
+            never.flat_map(|thing| thing.names(by)).copied().collect()
+        });
         let known = |text: &str| names.get(&plain_reference(text)).copied();
         let lines: Vec<Thing> = lines
             .iter()
@@ -742,8 +776,23 @@ impl Desk {
                 amount: line.amount,
                 day: day_number(line.value_date),
                 is_duplicate: line.duplicate_of.is_some(),
+                tie: Tie::Any,
+                is_barred: false,
+            })
+            .map(|line| {
+                let is_in = |(by, barred): (&Evidence, &BTreeSet<Name>)| {
+                    line.names(*by).iter().any(|name| barred.contains(name))
+                };
+                Thing { is_barred: NAMING.iter().zip(&barred).any(is_in), ..line }
             })
             .collect();
+        for thing in expected.iter_mut().filter(|thing| thing.tie == Tie::Named) {
+            let goes_back = |line: &Thing| {
+                line.amount.amount_minor.signum() != thing.amount.amount_minor.signum()
+                    && NAMING.into_iter().any(|by| line.shares(thing, by))
+            };
+            thing.is_barred = lines.iter().any(goes_back);
+        }
         let open =
             Both { lines: lines.iter().map(|line| !line.is_duplicate).collect(), expected: vec![true; expected.len()] };
         let (early_days, drift_days) = (rules.early_days.max(0), rules.date_drift_days.max(0));
@@ -764,6 +813,16 @@ impl Desk {
 
     fn is_open(&self, of: Of, at: usize) -> bool {
         is_among(self.open.of(of), at)
+    }
+
+    /// Whether a line should show an expected thing.
+    fn is_due(&self, at: usize) -> bool {
+        self.thing(Of::Expected, at).is_some_and(|thing| thing.tie != Tie::Never)
+    }
+
+    /// Whether a thing may be a group, or a member of one.
+    fn is_groupable(&self, of: Of, at: usize) -> bool {
+        self.thing(of, at).is_some_and(|thing| thing.tie == Tie::Any && !thing.is_barred)
     }
 
     /// What is matched with nothing: what is open, and lines that repeat others.
@@ -832,7 +891,13 @@ impl Desk {
             let fits = self.fitting(Of::Lines, thing, by, &shelves, 2);
             let [expected] = fits.as_slice() else { continue };
             let Some(counterpart) = self.thing(Of::Expected, *expected) else { continue };
-            if by == Evidence::AmountAndDate && is_another(thing, counterpart) {
+            let is_named = by != Evidence::AmountAndDate;
+            let is_tied = match counterpart.tie {
+                Tie::Any => is_named || !is_another(thing, counterpart),
+                Tie::Named => is_named && !counterpart.is_barred && self.failing(thing, counterpart).is_empty(),
+                Tie::Never => false,
+            };
+            if thing.is_barred || !is_tied {
                 continue;
             }
             if self.fitting(Of::Expected, counterpart, by, &shelves, 2) == [line] {
@@ -856,7 +921,7 @@ impl Desk {
                 NAMING.iter().zip(&named).any(|(by, open)| thing.names(*by).iter().any(|name| open.contains(name)))
             };
             let things = self.sides.of(of).things.iter().enumerate();
-            things.map(|(at, thing)| self.is_open(of, at) && !names_open(thing)).collect()
+            things.map(|(at, thing)| self.is_open(of, at) && thing.tie != Tie::Never && !names_open(thing)).collect()
         };
         Both { lines: free(Of::Lines), expected: free(Of::Expected) }
     }
@@ -876,7 +941,9 @@ impl Desk {
                 let is_alike = members.values().all(|evidence| *evidence == by);
                 let members: Vec<usize> = members.keys().copied().collect();
                 let (lines, expected) = of.pair(vec![*whole], members);
-                match self.off_minor(&lines, &expected) {
+                let are_groupable = lines.iter().all(|at| self.is_groupable(Of::Lines, *at))
+                    && expected.iter().all(|at| self.is_groupable(Of::Expected, *at));
+                match self.off_minor(&lines, &expected).filter(|_| are_groupable) {
                     Some(off) if off.unsigned_abs() <= self.tolerance.unsigned_abs() => {
                         found.push(Found { lines, expected, by });
                     }
@@ -902,10 +969,11 @@ impl Desk {
     fn failing(&self, line: &Thing, expected: &Thing) -> Vec<Criterion> {
         let (found, wanted) = (line.amount.amount_minor, expected.amount.amount_minor);
         let off = found.unsigned_abs().abs_diff(wanted.unsigned_abs());
+        let tolerance = if expected.tie == Tie::Any { self.tolerance } else { 0 };
         let is_failing = [
             (Criterion::Currency, line.amount.currency != expected.amount.currency),
             (Criterion::Direction, found.signum() != wanted.signum()),
-            (Criterion::Amount, off > self.tolerance.unsigned_abs()),
+            (Criterion::Amount, off > tolerance.unsigned_abs()),
             (Criterion::Date, !self.sides.lines.window(line).contains(&expected.day)),
         ];
         is_failing.into_iter().filter_map(|(criterion, fails)| fails.then_some(criterion)).collect()
@@ -981,7 +1049,7 @@ impl Desk {
         for of in [Of::Lines, Of::Expected] {
             let by_day = self.by_day(of.other(), rest.free.of(of.other()));
             for (whole, thing) in self.sides.of(of).things.iter().enumerate() {
-                if !is_among(rest.free.of(of), whole) || has_pair(of, whole) {
+                if !is_among(rest.free.of(of), whole) || !self.is_groupable(of, whole) || has_pair(of, whole) {
                     continue;
                 }
                 let Some(parts) = self.parts(of, thing, &by_day) else { continue };
@@ -1026,7 +1094,7 @@ impl Desk {
 
     fn by_day(&self, of: Of, among: &[bool]) -> Vec<(Currency, i64, usize)> {
         let things = self.sides.of(of).things.iter().enumerate();
-        let chosen = things.filter(|(at, _)| is_among(among, *at));
+        let chosen = things.filter(|(at, _)| is_among(among, *at) && self.is_groupable(of, *at));
         let mut by_day: Vec<_> = chosen.map(|(at, thing)| (thing.amount.currency, thing.day, at)).collect();
         by_day.sort_unstable();
         by_day
@@ -1143,6 +1211,8 @@ impl Near {
 /// What makes a candidate likely, likeliest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness {
+    /// One names the other, which no line should show.
+    Barred,
     /// One names the other.
     Named(Evidence),
     /// One names the other, which is matched already or a repetition.
@@ -1288,6 +1358,10 @@ impl<'d> Telling<'d> {
             (Some(by), _) if is_gone => (Likeness::NamedAndGone(by), Criterion::Taken),
             (None, None) if is_gone => (Likeness::FitsAndGone, Criterion::Taken),
             (None, Some(_)) if is_gone => return None,
+            (Some(_), _) if expected.tie == Tie::Never => (Likeness::Barred, Criterion::SaidFailed),
+            (None, first) if expected.tie == Tie::Never => {
+                (first.is_none().then_some(Likeness::Neighbour)?, Criterion::SaidFailed)
+            }
             (Some(by), first) => (Likeness::Named(by), first.unwrap_or(Criterion::Ambiguous)),
             _ if is_tied => (Likeness::Tied, Criterion::Ambiguous),
             // A name weighs more than amount and day: what names something else has its own story to tell.
@@ -1296,6 +1370,12 @@ impl<'d> Telling<'d> {
             }
             (None, None) if reference_edit(line, expected).is_some() => {
                 (Likeness::SlipOfReference, Criterion::Reference)
+            }
+            (None, None)
+                if expected.tie == Tie::Named
+                    && self.is_only(line_at, line, expected_at, expected, Evidence::AmountAndDate, &self.free) =>
+            {
+                (Likeness::Fits, Criterion::Unnamed)
             }
             (None, None) => (Likeness::Fits, Criterion::Ambiguous),
             (None, Some(criterion)) if are_free && failing.len() == 1 && self.is_slip(line, expected, criterion) => {
@@ -1329,7 +1409,9 @@ impl<'d> Telling<'d> {
             | Criterion::Duplicate
             | Criterion::Absent
             | Criterion::TooMany
-            | Criterion::TakenApart => false,
+            | Criterion::TakenApart
+            | Criterion::Unnamed
+            | Criterion::SaidFailed => false,
         }
     }
 
@@ -1381,19 +1463,34 @@ impl<'d> Telling<'d> {
 
     /// Whether a changed line and an expected thing would be each other's only fit.
     fn would_match(&self, line_at: usize, changed: &Thing, expected_at: usize, expected: &Thing) -> bool {
-        let is_only = |by: Evidence, shelves: &Both<Shelf>| {
-            let lines = self.desk.fitting(Of::Expected, expected, by, shelves, 2);
-            self.desk.fitting(Of::Lines, changed, by, shelves, 2) == [expected_at]
-                && lines.iter().all(|other| *other == line_at)
-        };
+        let is_only = |by: Evidence, shelves| self.is_only(line_at, changed, expected_at, expected, by, shelves);
+        if changed.is_barred || expected.is_barred || expected.tie == Tie::Never {
+            return false;
+        }
         let mut shared = self.open_by_name.iter().filter(|(by, _)| changed.shares(expected, *by)).peekable();
         if shared.peek().is_some() {
             return shared.any(|(by, shelves)| is_only(*by, shelves));
         }
-        is_among(&self.rest.free.lines, line_at)
+        expected.tie == Tie::Any
+            && is_among(&self.rest.free.lines, line_at)
             && is_among(&self.rest.free.expected, expected_at)
             && !is_another(changed, expected)
             && is_only(Evidence::AmountAndDate, &self.free)
+    }
+
+    /// Whether a line and an expected thing are each other's only fit on these shelves.
+    fn is_only(
+        &self,
+        line_at: usize,
+        line: &Thing,
+        expected_at: usize,
+        expected: &Thing,
+        by: Evidence,
+        shelves: &Both<Shelf>,
+    ) -> bool {
+        let lines = self.desk.fitting(Of::Expected, expected, by, shelves, 2);
+        self.desk.fitting(Of::Lines, line, by, shelves, 2) == [expected_at]
+            && lines.iter().all(|other| *other == line_at)
     }
 
     /// The amount by which a named group would add up. Of several lines it may be any: the change is that of this one.
@@ -1500,7 +1597,14 @@ mod tests {
     }
 
     fn thing(id: &str, reference: &str, amount_minor: i64) -> Expected {
-        Expected { id: id.into(), reference: reference.into(), end_to_end: None, amount: inr(amount_minor), date: DAY }
+        Expected {
+            id: id.into(),
+            reference: reference.into(),
+            end_to_end: None,
+            amount: inr(amount_minor),
+            date: DAY,
+            tie: Tie::Any,
+        }
     }
 
     fn thing_with_id(id: &str, end_to_end: &str, amount_minor: i64) -> Expected {
@@ -1541,6 +1645,92 @@ mod tests {
         assert_eq!(pairs(&lines, &expected), found);
         let found = [pair(&[2], &["b"], Evidence::AmountAndDate)];
         assert_eq!(pairs(&[line(2, "X", 100_000, 0)], &[thing("b", "Y", 100_000)]), found);
+    }
+
+    fn named(thing: Expected) -> Expected {
+        Expected { tie: Tie::Named, ..thing }
+    }
+
+    fn never(thing: Expected) -> Expected {
+        Expected { tie: Tie::Never, ..thing }
+    }
+
+    #[test]
+    fn what_takes_a_name_is_matched_by_any_name_and_never_by_amount_and_day() {
+        let payout = || named(Expected { end_to_end: Some("PAY-000001".into()), ..thing("p", "AXISN5", 100_000) });
+        for (line, by) in [
+            (line(1, "AXISN5", 100_000, 0), Evidence::Reference),
+            (with_id("pay000001", line(1, "X", 100_000, 0)), Evidence::EndToEnd),
+            (told("IMPS/PAY-000001/BFIL", line(1, "X", 100_000, 0)), Evidence::Narrative),
+        ] {
+            assert_eq!(pairs(&[line], &[payout()]), [pair(&[1], &["p"], by)]);
+        }
+        assert_eq!(why(line(1, "X", 100_000, 0), payout()), (Criterion::Unnamed, None));
+        let slip = "reference from AXISN6 to AXISN5".to_owned();
+        assert_eq!(why(line(1, "AXISN6", 100_000, 0), payout()), (Criterion::Reference, Some(slip)));
+        let off = Some("amount from 100001 to 100000".to_owned());
+        assert_eq!(why(line(1, "AXISN5", 100_001, 0), payout()), (Criterion::Amount, off), "there is no tolerance");
+        assert_eq!(why(line(1, "X", 100_001, 0), payout()), (Criterion::Amount, None), "that change would not do");
+    }
+
+    #[test]
+    fn what_takes_a_name_still_keeps_others_of_its_amount_and_day_from_being_the_only_one() {
+        let line = line(1, "X", 100_000, 0);
+        for other in [thing("a", "", 100_000), named(thing("a", "", 100_000))] {
+            let expected = [other, named(thing("b", "", 100_000))];
+            let found = reconcile(std::slice::from_ref(&line), &expected, &RULES);
+            assert_eq!((found.matches, found.unmatched_lines[0].why), (vec![], Criterion::Ambiguous));
+        }
+    }
+
+    #[test]
+    fn what_takes_a_name_is_left_when_it_seems_to_have_come_back() {
+        let payout = named(thing_with_id("p", "PAY-000001", -100_000));
+        let out = with_id("PAY-000001", line(1, "X", -100_000, 0));
+        for back in [with_id("PAY-000001", line(2, "Y", 100_000, 2)), told("RTN PAY-000001", line(2, "Y", 99_000, 9))] {
+            let found = reconcile(&[out.clone(), back], std::slice::from_ref(&payout), &RULES);
+            let told: Vec<_> = found.unmatched_lines.iter().map(|left| (left.why, &left.edit)).collect();
+            assert_eq!((found.matches.len(), told[0]), (0, (Criterion::Ambiguous, &None)));
+            assert_eq!(told[1], (Criterion::Direction, &None));
+        }
+        let fee = with_id("PAY-000001", line(2, "Y", -500, 0));
+        assert_eq!(pairs(&[out, fee], &[payout]), [pair(&[1], &["p"], Evidence::EndToEnd)]);
+    }
+
+    #[test]
+    fn what_takes_a_name_is_no_group_and_no_member_of_one() {
+        let payout = named(thing_with_id("p", "PAY-000001", 60_000));
+        let cash = thing_with_id("d", "BF-D-0001", 40_000);
+        let both = told("BF-D-0001 PAY-000001", line(1, "X", 100_000, 0));
+        assert_eq!(pairs(&[both], &[payout.clone(), cash.clone()]), [], "named together");
+        assert_eq!(pairs(&[line(1, "X", 100_000, 0)], &[payout.clone(), cash.clone()]), [], "a sum by chance");
+        let parts = [line(1, "X", 20_000, 0), line(2, "Y", 40_000, 0)].map(|part| with_id("PAY-000001", part));
+        assert_eq!(pairs(&parts, std::slice::from_ref(&payout)), [], "in parts");
+        let more = thing("e", "", 60_000);
+        let found = [pair(&[1], &["d", "e"], Evidence::AmountAndDate)];
+        assert_eq!(pairs(&[line(1, "X", 100_000, 0)], &[payout, cash, more]), found, "others are a sum without it");
+    }
+
+    #[test]
+    fn what_names_a_thing_that_failed_is_left_whatever_else_it_could_be() {
+        let failed = never(thing_with_id("p", "PAY-000001", 100_000));
+        for other in [thing("d", "", 100_000), thing("d", "X", 100_000), named(thing("d", "X", 100_000))] {
+            let line = with_id("PAY-000001", line(1, "X", 100_000, 0));
+            let found = reconcile(&[line], &[failed.clone(), other], &RULES);
+            let told = &found.unmatched_lines[0];
+            assert_eq!((found.matches.len(), told.why, &told.edit), (0, Criterion::SaidFailed, &None));
+            assert_eq!((told.nearest[0].id.as_str(), told.nearest[0].failed), ("p", Criterion::SaidFailed));
+            let due: Vec<&str> = found.unmatched_expected.iter().map(|thing| thing.id.as_str()).collect();
+            assert_eq!(due, ["d"], "nobody waits for what failed");
+        }
+        let parts = [thing("d", "", 40_000), thing("e", "", 60_000)];
+        let line_of_it = told("PAY-000001", line(1, "X", 100_000, 0));
+        assert_eq!(pairs(&[line_of_it], &[&parts[..], std::slice::from_ref(&failed)].concat()), []);
+        let unnamed = [line(1, "X", 100_000, 0)];
+        let found = [pair(&[1], &["d"], Evidence::AmountAndDate)];
+        assert_eq!(pairs(&unnamed, &[failed.clone(), thing("d", "", 100_000)]), found);
+        let left = &reconcile(&unnamed, &[failed], &RULES).unmatched_lines[0];
+        assert_eq!((left.why, left.nearest[0].failed), (Criterion::Absent, Criterion::SaidFailed));
     }
 
     #[test]
@@ -1932,9 +2122,13 @@ mod tests {
         SplitUnnamed,
         WrongReference,
         EquallyGood,
+        SoundPayout,
+        PaisaOffPayout,
+        UnnamedPayout,
+        FailedPayout,
     }
 
-    const FAULTS: [Plant; 14] = [
+    const FAULTS: [Plant; 18] = [
         Plant::MissingLine,
         Plant::ExtraLine,
         Plant::Duplicate,
@@ -1949,6 +2143,10 @@ mod tests {
         Plant::SplitUnnamed,
         Plant::WrongReference,
         Plant::EquallyGood,
+        Plant::SoundPayout,
+        Plant::PaisaOffPayout,
+        Plant::UnnamedPayout,
+        Plant::FailedPayout,
     ];
 
     /// What was planted in one place, and the change that would undo it.
@@ -2123,6 +2321,22 @@ mod tests {
                     let other = Expected { amount: thing.amount, date: thing.date, ..self.thing(0) };
                     (vec![self.foreign_line(&thing), self.foreign_line(&other)], vec![thing, other], None)
                 }
+                Plant::SoundPayout | Plant::PaisaOffPayout | Plant::FailedPayout => {
+                    let end_to_end = Some(format!("PAY-{:06}", self.number()));
+                    let tie = if plant == Plant::FailedPayout { Tie::Never } else { Tie::Named };
+                    let payout = Expected { end_to_end: end_to_end.clone(), tie, ..thing };
+                    let found = StatementLine { end_to_end, ..self.foreign_line(&payout) };
+                    if plant == Plant::PaisaOffPayout {
+                        let edit = SmallestEdit::Amount { from_minor: usual + 1, to_minor: usual };
+                        (vec![StatementLine { amount: inr(usual + 1), ..found }], vec![payout], Some(edit))
+                    } else {
+                        (vec![found], vec![payout], None)
+                    }
+                }
+                Plant::UnnamedPayout => {
+                    let payout = named(Expected { amount: inr(sign * self.rare()), ..thing });
+                    (vec![self.foreign_line(&payout)], vec![payout], None)
+                }
             };
             Planted { plant, lines, expected, edit }
         }
@@ -2232,6 +2446,11 @@ mod tests {
                 Plant::WrongSign => left(Criterion::Direction, numbers, &ids),
                 Plant::WrongCurrency => left(Criterion::Currency, numbers, &ids),
                 Plant::EquallyGood => left(Criterion::Ambiguous, numbers, &ids),
+                Plant::SoundPayout => matched(MatchKind::OneToOne, Evidence::EndToEnd, numbers),
+                Plant::PaisaOffPayout => left(Criterion::Amount, numbers, &ids),
+                Plant::UnnamedPayout => left(Criterion::Unnamed, numbers, &ids),
+                // No line should show it, so none is missed.
+                Plant::FailedPayout => left(Criterion::SaidFailed, numbers, &[]),
             }
             *counts.entry(*plant).or_default() += 1;
         }

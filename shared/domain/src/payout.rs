@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Caller, Currency, Day, Failed, Flaw, Money, OperatorName, PartnerName, PayoutId, Refusal, SettlementId, Timestamp,
-    TransferId,
+    Caller, Command, Currency, Day, Failed, Flaw, Money, OperatorName, PartnerName, PayoutId, Refusal, SettlementId,
+    StatementId, Timestamp, TransferId,
     access::{Belongings, Owned},
     calendar::BusinessDays,
-    disbursement::is_utr,
+    disbursement::{StatementMatch, is_utr},
     ledger::{Account, Subject, Transfer, TransferKind},
+    matching::{Expected, Tie},
+    reconciliation::KeptLine,
     settlement::{Settlement, SettlementStatus},
     turn_around::{CountedIn, Rail, TurnArounds},
 };
@@ -102,6 +104,9 @@ pub struct Learned {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// The bank's statement that said so, if one did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub statement_id: Option<StatementId>,
 }
 
 /// An overdue payout that somebody was told of.
@@ -149,6 +154,9 @@ pub struct Payout {
     /// The transfer that booked it, once it is paid.
     #[serde(default)]
     pub transfer_id: Option<TransferId>,
+    /// The line of a bank's statement that bears it out, once one does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub statement: Option<StatementMatch>,
     /// What is owed for its delay, once it is known what became of it.
     pub compensation: Option<Money>,
     /// Everything that was learned of it, oldest first.
@@ -323,8 +331,16 @@ impl Settlement {
             bank_reference: None,
             value_date: None,
             transfer_id: None,
+            statement: None,
             compensation: None,
-            history: vec![Learned { status, at, by: by.to_owned(), bank_reference: None, reason: None }],
+            history: vec![Learned {
+                status,
+                at,
+                by: by.to_owned(),
+                bank_reference: None,
+                reason: None,
+                statement_id: None,
+            }],
             escalations: vec![],
             version: 1,
         };
@@ -391,20 +407,112 @@ impl Payout {
     /// # Errors
     /// [`Refusal::IllegalTransition`] when that would unlearn something, [`Failed::Invalid`] for what is missing.
     pub fn learn(&self, news: &PayoutNews, clock: &Clock, at: Timestamp, by: &str) -> Result<Self, Failed> {
-        let legal = self.status.legal_moves();
-        if !legal.contains(&news.status) {
-            return Err(Failed::Refused(Refusal::IllegalTransition {
-                status: self.status.as_str().to_owned(),
-                legal_moves: legal.iter().map(|next| next.as_str().to_owned()).collect(),
-            }));
-        }
+        self.must_become(news.status)?;
         let flaws = news.flaws(self, &clock.days, at);
         if !flaws.is_empty() {
             return Err(Failed::Invalid(flaws));
         }
+        self.learned(news, None, clock, at, by)
+    }
+
+    /// What the bank's statement should show of it, until a line has: a debit of its amount on the day it was instructed,
+    /// or for which it was recorded as paid. One that failed should not be shown at all. What makes a payout paid is never
+    /// unlearned, so it takes a name: the bank's reference, or its own id that went along.
+    #[must_use]
+    pub fn expected(&self, days: &BusinessDays) -> Option<Expected> {
+        let tie = match self.status {
+            PayoutStatus::Paid if self.statement.is_some() => return None,
+            PayoutStatus::Failed => Tie::Never,
+            PayoutStatus::Instructed | PayoutStatus::Sent | PayoutStatus::Unknown | PayoutStatus::Paid => Tie::Named,
+        };
+        Some(Expected {
+            id: self.payout_id.to_string(),
+            reference: self.bank_reference.clone().unwrap_or_default(),
+            end_to_end: Some(self.payout_id.to_string()),
+            amount: self.amount.negated().ok()?,
+            date: self.value_date.unwrap_or_else(|| days.today(self.instructed_at)),
+            tie,
+        })
+    }
+
+    /// The payout as a line of a statement bears it out: one that may still turn out either way is paid by it, to one that
+    /// somebody recorded as paid it is the evidence.
+    ///
+    /// # Errors
+    /// [`Refusal::IllegalTransition`] for one that failed, and for one that a line bears out already.
+    pub fn bear_out(
+        &self,
+        line: &KeptLine,
+        said: StatementMatch,
+        clock: &Clock,
+        command: &Command,
+    ) -> Result<Self, Failed> {
+        if self.status == PayoutStatus::Paid && self.statement.is_none() {
+            return Ok(Self { statement: Some(said), version: self.version.saturating_add(1), ..self.clone() });
+        }
+        self.must_become(PayoutStatus::Paid)?;
+        let news = PayoutNews {
+            status: PayoutStatus::Paid,
+            // What a rail has told stays; the line has its own reference.
+            bank_reference: self.bank_reference.clone().or_else(|| Some(line.bank_reference.clone())),
+            value_date: Some(line.value_date),
+            reason: command.reason.clone(),
+        };
+        // A statement may have come before the last thing that was learned.
+        let at = self.history.last().map_or(command.at, |before| before.at.max(command.at));
+        self.learned(&news, Some(said), clock, at, &command.principal)
+    }
+
+    /// Whether a statement, and not somebody's word, made it paid.
+    #[must_use]
+    pub fn is_paid_by_statement(&self) -> bool {
+        self.history.last().is_some_and(|last| last.status == PayoutStatus::Paid && last.statement_id.is_some())
+    }
+
+    /// Whether it holds the name of a line since somebody recorded it as paid by that line's reference.
+    #[must_use]
+    pub fn holds(&self, line: &KeptLine) -> bool {
+        let is_its_own = |reference: &String| reference.eq_ignore_ascii_case(&line.bank_reference);
+        self.status == PayoutStatus::Paid
+            && !self.is_paid_by_statement()
+            && self.bank_reference.as_ref().is_some_and(is_its_own)
+    }
+
+    /// The payout when the match that bore it out is taken apart: it is paid, as somebody recorded, and waits for its line
+    /// again.
+    ///
+    /// # Errors
+    /// [`Refusal::PaidByStatement`] when that match is what made it paid.
+    pub fn waits_again(&self) -> Result<Self, Refusal> {
+        if self.is_paid_by_statement() {
+            return Err(Refusal::PaidByStatement { payout_id: self.payout_id.to_string() });
+        }
+        Ok(Self { statement: None, version: self.version.saturating_add(1), ..self.clone() })
+    }
+
+    fn must_become(&self, next: PayoutStatus) -> Result<(), Refusal> {
+        let legal = self.status.legal_moves();
+        if legal.contains(&next) {
+            return Ok(());
+        }
+        Err(Refusal::IllegalTransition {
+            status: self.status.as_str().to_owned(),
+            legal_moves: legal.iter().map(|next| next.as_str().to_owned()).collect(),
+        })
+    }
+
+    fn learned(
+        &self,
+        news: &PayoutNews,
+        said: Option<StatementMatch>,
+        clock: &Clock,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<Self, Failed> {
         let mut history = self.history.clone();
         let (bank_reference, reason) = (news.bank_reference.clone(), news.reason.clone());
-        history.push(Learned { status: news.status, at, by: by.to_owned(), bank_reference, reason });
+        let statement_id = said.as_ref().map(|said| said.statement_id.clone());
+        history.push(Learned { status: news.status, at, by: by.to_owned(), bank_reference, reason, statement_id });
         let after = Self {
             status: news.status,
             // Money that a rail has got is under way from that day, and not from when it was asked for.
@@ -417,6 +525,7 @@ impl Payout {
             bank_reference: news.bank_reference.clone().or_else(|| self.bank_reference.clone()),
             value_date: news.value_date,
             transfer_id: (news.status == PayoutStatus::Paid).then(|| self.booked_as()),
+            statement: said,
             history,
             version: self.version.saturating_add(1),
             ..self.clone()
@@ -692,6 +801,67 @@ mod tests {
     fn late(payout: &Payout, moment: &str) -> (u32, i64) {
         let Overdue { days_late, compensation } = payout.overdue(&clock(), at(moment)).unwrap();
         (days_late, compensation.amount_minor)
+    }
+
+    /// A line of this reference that shows a payout, the match that it is in, and the command that says so.
+    fn shown(payout: &Payout, reference: &str) -> (KeptLine, StatementMatch, Command) {
+        let command = Command::of_job(pennco(), "statement-match", "k", at("2026-12-01T09:00:00Z"), "r".to_owned());
+        let statement_id = StatementId::mint(command.at, &[b"s"]);
+        let said = StatementMatch {
+            statement_id: statement_id.clone(),
+            lines: vec![3],
+            rule: crate::reconciliation::Rule::EndToEnd,
+            difference_minor: 0,
+            reason: None,
+            by: None,
+        };
+        let line = serde_json::json!({
+            "statement_id": statement_id, "line": 3, "bank_reference": reference, "value_date": "2026-11-30",
+            "amount": payout.amount.negated().unwrap(), "narrative": "", "status": "matched", "nearest": [],
+            "updated_at": command.at, "version": 1
+        });
+        (serde_json::from_value(line).unwrap(), said, command)
+    }
+
+    #[test]
+    fn a_line_pays_what_is_open_once_with_its_reference_its_day_and_its_statement() {
+        let open = instructed("2026-11-30T06:00:00Z");
+        let (line, said, command) = shown(&open, "UTR7");
+        let paid = open.bear_out(&line, said.clone(), &clock(), &command).unwrap();
+        assert_eq!((paid.status, paid.bank_reference.as_deref()), (PayoutStatus::Paid, Some("UTR7")));
+        assert_eq!((paid.value_date, &paid.statement, paid.version), (Some(line.value_date), &Some(said.clone()), 2));
+        let last = paid.history.last().unwrap();
+        assert_eq!((last.by.as_str(), &last.statement_id), ("statement-match", &Some(said.statement_id.clone())));
+        assert!(paid.booking(&pennco()).unwrap().is_some());
+        assert!(matches!(paid.waits_again(), Err(Refusal::PaidByStatement { .. })));
+        assert!(!paid.holds(&line) && paid.expected(&clock().days).is_none());
+        let again = paid.bear_out(&line, said, &clock(), &command);
+        assert!(matches!(again, Err(Failed::Refused(Refusal::IllegalTransition { .. }))));
+    }
+
+    #[test]
+    fn a_line_is_evidence_of_what_somebody_recorded_as_paid_and_changes_nothing_else() {
+        let day = date(2026, 11, 30);
+        let open = instructed("2026-11-30T06:00:00Z");
+        let by_hand = open.learn(&paid_on(day), &clock(), at("2026-11-30T09:00:00Z"), "desk").unwrap();
+        let (line, said, command) = shown(&by_hand, "hdfcn52026112112");
+        assert!(by_hand.holds(&line) && !by_hand.holds(&shown(&by_hand, "OTHER").0));
+        let proven = by_hand.bear_out(&line, said.clone(), &clock(), &command).unwrap();
+        let (version, statement) = (by_hand.version + 1, Some(said));
+        assert_eq!(proven, Payout { statement, version, ..by_hand.clone() });
+        let freed = proven.waits_again().unwrap();
+        assert_eq!(freed, Payout { version: version + 1, ..by_hand });
+        assert_eq!(freed.expected(&clock().days).unwrap().date, day);
+    }
+
+    #[test]
+    fn what_failed_is_borne_out_by_nothing_and_expected_by_nobody() {
+        let failed = instructed("2026-11-30T06:00:00Z");
+        let failed = failed.learn(&news(PayoutStatus::Failed), &clock(), at("2026-11-30T09:00:00Z"), "desk").unwrap();
+        let (line, said, command) = shown(&failed, "UTR7");
+        let refused = failed.bear_out(&line, said, &clock(), &command);
+        assert!(matches!(refused, Err(Failed::Refused(Refusal::IllegalTransition { .. }))), "{refused:?}");
+        assert_eq!(failed.expected(&clock().days).unwrap().tie, Tie::Never);
     }
 
     #[test]

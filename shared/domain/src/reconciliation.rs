@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Command, Currency, Day, DisbursementId, Failed, Flaw, Money, StatementId, Timestamp,
+    Command, Currency, Day, DisbursementId, Failed, Flaw, Money, PayoutId, StatementId, Timestamp,
     access::{Belongings, Owned},
     disbursement::{Instruction, MATCHING_RULES, Reconciliation as Said, ReconciliationOutcome, StatementMatch},
     id::Sha256Hex,
@@ -22,6 +22,7 @@ use crate::{
         self, Age, Candidate, Criterion, Evidence, Expected, Match, MatchKind, Reconciliation, SmallestEdit,
         UnmatchedExpected,
     },
+    payout::{Clock, Payout},
     settlement::StoredFile,
     statement::{self, Statement, StatementFormat, StatementLine, plain_reference},
 };
@@ -237,7 +238,10 @@ pub struct MatchingResult {
     pub by_reason: BTreeMap<String, u32>,
     /// Payments that are settled by it.
     pub settled_payments: u32,
-    /// Payments that it could have shown and did not.
+    /// Payouts that are borne out by it.
+    #[serde(default)]
+    pub settled_payouts: u32,
+    /// Payments and payouts that it could have shown and did not.
     pub missing_payments: u32,
     /// Line by line: outcome, rule, runner-up, nearest candidates, smallest edit. JSON, the same bytes whenever it is made.
     pub report: StoredFile,
@@ -375,9 +379,9 @@ pub fn line_names(lines: &[StatementLine]) -> BTreeMap<u32, LineName> {
 pub enum Rule {
     /// The bank's reference is the expected one.
     Reference,
-    /// The end-to-end id is the partner's reference.
+    /// The end-to-end id is the partner's reference, or the payout's id.
     EndToEnd,
-    /// The narrative has the partner's reference among its words.
+    /// The narrative has the partner's reference, the payout's id or its bank reference among its words.
     Narrative,
     /// Nothing but amount and day, and nothing else has them.
     AmountAndDate,
@@ -439,8 +443,11 @@ impl LineStatus {
 pub struct LineMatch {
     /// All lines of the match, in order.
     pub lines: Vec<u32>,
-    /// The payments that they settle, in order.
+    /// The payments that they settle, in order; none where they bear out a payout.
     pub disbursement_ids: Vec<DisbursementId>,
+    /// The payout that the one line of the match bears out, exactly.
+    #[serde(default)]
+    pub payout_id: Option<PayoutId>,
     /// How many belong to how many.
     pub kind: MatchKind,
     /// What ties them together.
@@ -625,13 +632,20 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Decides. The same lines, holders and payments in any order give the same plan.
+    /// Decides. The same lines, holders and payments in any order give the same plan. A payout that somebody recorded as
+    /// paid holds its line's name already: until a statement shows the line, it was not matched before.
     #[must_use]
     pub fn make(lines: &[StatementLine], holders: &BTreeMap<u32, String>, mut expected: Vec<Expected>) -> Self {
+        let waits: BTreeSet<&str> = expected.iter().map(|thing| thing.id.as_str()).collect();
+        let holders: BTreeMap<u32, String> = holders
+            .iter()
+            .filter(|(_, id)| !waits.contains(id.as_str()))
+            .map(|(line, id)| (*line, id.clone()))
+            .collect();
         let open: Vec<StatementLine> = lines.iter().filter(|line| !holders.contains_key(&line.line)).cloned().collect();
         expected.sort_by(|one, other| one.id.cmp(&other.id));
         let found = matching::reconcile(&open, &expected, &MATCHING_RULES);
-        let repeated = holders.iter().map(|(line, holder)| RepeatedLine { line: *line, holder: holder.clone() });
+        let repeated = holders.into_iter().map(|(line, holder)| RepeatedLine { line, holder });
         Self { repeated: repeated.collect(), expected, found }
     }
 }
@@ -643,6 +657,8 @@ pub struct Booking {
     pub lines: Vec<KeptLine>,
     /// The payments that they settle.
     pub disbursement_ids: Vec<DisbursementId>,
+    /// The payout that they bear out instead.
+    pub payout_id: Option<PayoutId>,
     /// What is said of each payment.
     pub(crate) said: Said,
     /// Whether each payment's own amount is said, and not that of the lines.
@@ -654,6 +670,16 @@ impl Booking {
     #[must_use]
     pub fn first_line(&self) -> u32 {
         self.lines.first().map_or(0, |line| line.line)
+    }
+
+    /// A payout as the match leaves it.
+    ///
+    /// # Errors
+    /// [`crate::Refusal::IllegalTransition`] when it does not wait for its bank line any more.
+    pub fn bear_out(&self, before: &Payout, clock: &Clock, command: &Command) -> Result<Payout, Failed> {
+        let line = self.lines.first().ok_or_else(|| Failed::fault("a match without lines"))?;
+        let said = self.said.statement.clone().ok_or_else(|| Failed::fault("a match without its statement"))?;
+        before.bear_out(line, said, clock, command)
     }
 
     /// A payment as the match leaves it.
@@ -719,12 +745,12 @@ impl<'a> Matching<'a> {
     }
 
     fn booking(&self, found: &Match) -> Result<Booking, Failed> {
-        let ids = found.expected.iter().map(|id| id.parse().map_err(Failed::fault));
-        let disbursement_ids = ids.collect::<Result<Vec<DisbursementId>, Failed>>()?;
+        let (disbursement_ids, payout_id) = subjects(found)?;
         let rule = Rule::from(found.by);
         let matched = LineMatch {
             lines: found.lines.clone(),
             disbursement_ids: disbursement_ids.clone(),
+            payout_id: payout_id.clone(),
             kind: found.kind,
             rule,
             difference_minor: found.difference_minor,
@@ -743,7 +769,7 @@ impl<'a> Matching<'a> {
             })
             .collect();
         let said = said(&self.statement.statement_id, &lines, &matched, self.at)?;
-        Ok(Booking { lines, disbursement_ids, said, by_share: found.kind == MatchKind::OneToMany })
+        Ok(Booking { lines, disbursement_ids, payout_id, said, by_share: found.kind == MatchKind::OneToMany })
     }
 
     /// The lines that are matched to nothing: left by the plan, in a match too large to be booked, or in one that
@@ -811,6 +837,20 @@ impl<'a> Matching<'a> {
     }
 }
 
+/// What a match is about: payments, or one payout by itself.
+fn subjects(found: &Match) -> Result<(Vec<DisbursementId>, Option<PayoutId>), Failed> {
+    if let [id] = found.expected.as_slice()
+        && let Ok(payout_id) = id.parse::<PayoutId>()
+    {
+        if found.kind != MatchKind::OneToOne || found.difference_minor != 0 {
+            return Err(Failed::fault("a payout is one line, exactly"));
+        }
+        return Ok((vec![], Some(payout_id)));
+    }
+    let ids = found.expected.iter().map(|id| id.parse().map_err(Failed::fault));
+    Ok((ids.collect::<Result<Vec<DisbursementId>, Failed>>()?, None))
+}
+
 /// What is said of a payment that lines settle.
 pub(crate) fn said(
     statement_id: &StatementId,
@@ -857,7 +897,7 @@ pub struct Report {
     pub rules: matching::Rules,
     /// Every line, in order.
     pub lines: Vec<KeptLine>,
-    /// Payments that the statement could have shown and did not, each with the lines that come nearest.
+    /// Payments and payouts that the statement could have shown and did not, each with the lines that come nearest.
     pub missing_payments: Vec<UnmatchedExpected>,
 }
 
@@ -873,11 +913,13 @@ impl Report {
         let mut by_rule: BTreeMap<String, u32> = BTreeMap::new();
         let mut by_reason: BTreeMap<String, u32> = BTreeMap::new();
         let mut settled: BTreeSet<&DisbursementId> = BTreeSet::new();
+        let mut borne_out: BTreeSet<&PayoutId> = BTreeSet::new();
         for line in &self.lines {
             if let Some(matched) = line.matched.as_ref().filter(|matched| matched.lines.first() == Some(&line.line)) {
                 let count = by_rule.entry(matched.rule.as_str().to_owned()).or_default();
                 *count = count.saturating_add(1);
                 settled.extend(&matched.disbursement_ids);
+                borne_out.extend(&matched.payout_id);
             }
             if let Some(why) = line.why {
                 let count = by_reason.entry(why.as_str().to_owned()).or_default();
@@ -892,6 +934,7 @@ impl Report {
             by_rule,
             by_reason,
             settled_payments: count(settled.len()),
+            settled_payouts: count(borne_out.len()),
             missing_payments: count(self.missing_payments.len()),
             report,
         })
@@ -923,6 +966,7 @@ mod tests {
             end_to_end: Some(reference.to_owned()),
             amount: Money::new(amount_minor, Currency::Inr),
             date: date(2026, 11, 21),
+            tie: matching::Tie::Any,
         }
     }
 
@@ -954,6 +998,18 @@ mod tests {
         assert_eq!(plan.found.matches.len(), 1);
         assert_eq!(plan.found.matches[0].lines, [2]);
         assert_eq!(plan.repeated, [RepeatedLine { line: 1, holder: "dsb_held".to_owned() }]);
+    }
+
+    #[test]
+    fn a_line_whose_name_a_payout_holds_that_waits_for_it_was_not_matched_before() {
+        let payout_id = PayoutId::mint(Timestamp::EPOCH, &[b"p"]).to_string();
+        let lines = [line(1, "UTR1", -100, None), line(2, "UTR2", -100, None)];
+        let tie = matching::Tie::Named;
+        let waits = Expected { id: payout_id.clone(), reference: "UTR1".to_owned(), tie, ..payment(1, "P-1", -100) };
+        let holders = BTreeMap::from([(1, payout_id.clone()), (2, "pay_other".to_owned())]);
+        let plan = Plan::make(&lines, &holders, vec![waits]);
+        assert_eq!((&plan.found.matches[0].lines, &plan.found.matches[0].expected), (&vec![1], &vec![payout_id]));
+        assert_eq!(plan.repeated, [RepeatedLine { line: 2, holder: "pay_other".to_owned() }]);
     }
 
     #[test]

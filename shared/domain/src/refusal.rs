@@ -55,6 +55,12 @@ pub enum Refusal {
         /// Which.
         line: u32,
     },
+    /// A payout that a statement made paid is never unlearned.
+    #[error("payout {payout_id} was paid by this match, and what is paid stays paid")]
+    PaidByStatement {
+        /// Which.
+        payout_id: String,
+    },
     /// A match has no more lines and payments than one booking holds.
     #[error("a match has at most {most} lines and payments")]
     TooManyMembers {
@@ -365,6 +371,7 @@ impl Refusal {
             Self::LineAlreadyMatched { .. } => "line_already_matched",
             Self::LineRepeated { .. } => "line_repeated",
             Self::LineNotMatched { .. } => "line_not_matched",
+            Self::PaidByStatement { .. } => "paid_by_statement",
             Self::TooManyMembers { .. } => "too_many_members",
             Self::CurrencyMixed { .. } => "currency_mixed",
             Self::WrongDirection { .. } => "wrong_direction",
@@ -421,6 +428,7 @@ impl Refusal {
             | Self::LineAlreadyMatched { .. }
             | Self::LineRepeated { .. }
             | Self::LineNotMatched { .. }
+            | Self::PaidByStatement { .. }
             | Self::BusinessDayClosed { .. }
             | Self::BusinessDayOpen { .. }
             | Self::BusinessDayTooEarly { .. }

@@ -22,8 +22,8 @@
 //! | records | `{op}#disbursement#{disbursement}` | `disbursement` | an instruction |
 //! | records | `{op}#approval#{approval}` | `approval` | a request that waits for people, and what they said |
 //! | records | `{op}#reference#{partner}#{kind}#{reference}` | `reference` | whose reference it is, for ever |
-//! | records | `{op}#bank_line#{utr}` | `bank_line` | which disbursement it settled, until the match is taken apart; or that its parts settle several |
-//! | records | `{op}#bank_line#{utr}` | `part#{part}` | which disbursement one of several lines of the reference settled, until the match is taken apart |
+//! | records | `{op}#bank_line#{utr}` | `bank_line` | which disbursement it settled, until the match is taken apart, or which payout; or that its parts settle several |
+//! | records | `{op}#bank_line#{utr}` | `part#{part}` | which disbursement or payout one of several lines of the reference settled, until the match is taken apart |
 //! | records | `{op}#statement#{statement}` | `statement` | a bank statement |
 //! | records | `{op}#statement#{statement}` | `line#{line}` | one of its lines and what settles it |
 //! | records | `{op}#statement_file#{sha256}` | `statement_file` | which statement the file is, for ever |

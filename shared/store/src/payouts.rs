@@ -1,5 +1,7 @@
 //! Payouts: instructed once, learned of forward only, watched while nobody knows.
 
+use std::collections::BTreeMap;
+
 use domain::{
     Command, Event, Failed, OperatorName, PayoutId, Refusal, SettlementId, Timestamp,
     access::Unseen,
@@ -14,7 +16,7 @@ use crate::{
     commit::Accepted,
     cursor::{CursorKey, PageRequest},
     keys, settlements,
-    table::{Direction, Item, Lost, Query, Table, Write},
+    table::{Direction, Item, Lost, Query, Range, Table, Write},
 };
 
 /// What may be done with payouts.
@@ -51,8 +53,53 @@ pub(crate) fn instructed(table: &Table, command: &Command, payout: &Payout) -> R
     Ok((write, news(command, Happened::PayoutInstructed, payout)))
 }
 
-fn news(command: &Command, happened: Happened, payout: &Payout) -> Event {
+pub(crate) fn news(command: &Command, happened: Happened, payout: &Payout) -> Event {
     Event::of(command, happened, payout.payout_id.as_str(), None)
+}
+
+/// A payout at the version that was read, and the transfer that books it when it is paid now.
+pub(crate) fn moved(table: &Table, command: &Command, before: &Payout, after: &Payout) -> Result<Vec<Write>, Failed> {
+    let mut writes = vec![table.replace(item(&command.operator, before)?, item(&command.operator, after)?)?];
+    if before.transfer_id.is_none()
+        && let Some(transfer) = after.booking(&command.operator)?
+    {
+        writes.extend(table.book(command, &transfer, command.at)?);
+    }
+    Ok(writes)
+}
+
+/// The reference that a payout is known by at the bank: it pays one thing for ever.
+pub(crate) fn take_reference(
+    table: &Table,
+    operator: &OperatorName,
+    reference: &str,
+    payout: &Payout,
+) -> Result<Write, Failed> {
+    let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });
+    let line = Item::at(&keys::bank_line(operator, reference)).with("holder", payout.payout_id.as_str());
+    table.create(line, taken)
+}
+
+/// Payouts of an operator that are open, or that are not, of these business days.
+async fn listed(table: &Table, operator: &OperatorName, is_open: bool, days: Range) -> Result<Vec<Payout>, Failed> {
+    let partition = keys::worklist_of_payouts(operator, is_open);
+    let query = Query { range: days, ..Query::of_index(&table.names.records, keys::WORKLIST, partition) };
+    let mut pages = table.pages(query);
+    let mut payouts = vec![];
+    while let Some(rows) = pages.next().await? {
+        payouts.extend(table.whole::<Payout>(&rows).await?);
+    }
+    Ok(payouts)
+}
+
+/// Every payout that is open, and the others of these business days, each once: one that ends meanwhile is in the list
+/// that is read later.
+pub(crate) async fn to_be_shown(table: &Table, operator: &OperatorName, days: Range) -> Result<Vec<Payout>, Failed> {
+    let mut payouts = listed(table, operator, IS_OPEN, Range::All).await?;
+    payouts.extend(listed(table, operator, !IS_OPEN, days).await?);
+    let by_id: BTreeMap<PayoutId, Payout> =
+        payouts.into_iter().map(|payout| (payout.payout_id.clone(), payout)).collect();
+    Ok(by_id.into_values().collect())
 }
 
 impl Payouts {
@@ -169,8 +216,7 @@ impl Payouts {
         decided: Result<Payout, Failed>,
     ) -> Result<Answer<Payout>, Failed> {
         let accepted = decided.and_then(|payout| {
-            let mut writes =
-                vec![self.table.replace(item(&command.operator, before)?, item(&command.operator, &payout)?)?];
+            let mut writes = moved(&self.table, command, before, &payout)?;
             let happened = match payout.status {
                 PayoutStatus::Instructed => Happened::PayoutInstructed,
                 PayoutStatus::Sent => Happened::PayoutSent,
@@ -179,13 +225,7 @@ impl Payouts {
                 PayoutStatus::Failed => Happened::PayoutFailed,
             };
             if let Some(line) = payout.bank_reference.as_ref().filter(|_| payout.status == PayoutStatus::Paid) {
-                let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });
-                let line =
-                    Item::at(&keys::bank_line(&command.operator, line)).with("holder", payout.payout_id.as_str());
-                writes.push(self.table.create(line, taken)?);
-            }
-            if let Some(transfer) = payout.booking(&command.operator)? {
-                writes.extend(self.table.book(command, &transfer, command.at)?);
+                writes.push(take_reference(&self.table, &command.operator, line, &payout)?);
             }
             Ok(Accepted {
                 status: 200,
@@ -200,13 +240,7 @@ impl Payouts {
 
     /// Every payout of an operator that may turn out either way.
     async fn open(&self, operator: &OperatorName) -> Result<Vec<Payout>, Failed> {
-        let partition = keys::worklist_of_payouts(operator, IS_OPEN);
-        let mut pages = self.table.pages(Query::of_index(&self.table.names.records, keys::WORKLIST, partition));
-        let mut payouts = vec![];
-        while let Some(rows) = pages.next().await? {
-            payouts.extend(self.table.whole::<Payout>(&rows).await?);
-        }
-        Ok(payouts)
+        listed(&self.table, operator, IS_OPEN, Range::All).await
     }
 
     /// What is under way, how old it is and what its delay costs.

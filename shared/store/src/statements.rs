@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Command, Day, Delivery, DisbursementId, Event, Failed, OperatorName, Refusal, StatementId,
+    Command, Day, Delivery, DisbursementId, Event, Failed, OperatorName, PayoutId, Refusal, StatementId,
     access::Unseen,
     by_hand::{ByHand, ChangedLines, Members, NewMatch},
     delivery::DeliveryStatus,
@@ -12,6 +12,7 @@ use domain::{
     id::Sha256Hex,
     matching::Expected,
     operator::Operator,
+    payout::{Clock, Payout, PayoutStatus},
     reconciliation::{
         Booking, KeptLine, LineFilter, LineName, LineStatus, Matching, Plan, ReceivedStatement, StatementStatus,
         line_names,
@@ -26,6 +27,7 @@ use crate::{
     cursor::{CursorKey, PageRequest},
     files::Files,
     keys::{self, Key},
+    payouts,
     table::{Direction, Item, Lost, Query, Range, Table, Write},
 };
 
@@ -117,9 +119,35 @@ fn take<'a>(
     Ok(writes)
 }
 
-/// Who holds the names of a match's lines: the first of its payments.
+/// Takes the name of the line that bears a payout out, and the reference that its rail told, where that is another.
+/// What somebody recorded as paid holds the name already.
+fn take_for_payout(
+    table: &Table,
+    operator: &OperatorName,
+    line: &KeptLine,
+    before: &Payout,
+) -> Result<Vec<Write>, Failed> {
+    if before.holds(line) {
+        return Ok(vec![]);
+    }
+    let mut writes = take(table, operator, [line], before.payout_id.as_str())?;
+    let is_another = |known: &&String| before.status.is_open() && !known.eq_ignore_ascii_case(&line.bank_reference);
+    if let Some(known) = before.bank_reference.as_ref().filter(is_another) {
+        writes.push(payouts::take_reference(table, operator, known, before)?);
+    }
+    Ok(writes)
+}
+
+/// That a payout is paid now, if it is.
+fn paid_now(command: &Command, before: &Payout, after: &Payout) -> Option<Event> {
+    let is_paid_now = before.status.is_open() && after.status == PayoutStatus::Paid;
+    is_paid_now.then(|| payouts::news(command, Happened::PayoutPaid, after))
+}
+
+/// Who holds the names of a match's lines: the first of its payments, or its payout.
 fn holder_of(change: &ByHand) -> &str {
-    change.payments.first().map_or("", |(_, payment)| payment.disbursement_id.as_str())
+    let payment = change.payments.first().map(|(_, payment)| payment.disbursement_id.as_str());
+    payment.or(change.payout.as_ref().map(|(_, payout)| payout.payout_id.as_str())).unwrap_or_default()
 }
 
 /// Keys that begin with a date from the one to the other, both inclusive: digits sort behind `/`, and all of a key behind
@@ -188,8 +216,8 @@ impl Statements {
         Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
     }
 
-    /// What a match by hand names and is there: a read of each line, and of each payment and its visit. As it is now: a
-    /// refusal is kept, and must not be of a second ago.
+    /// What a match by hand names and is there: a read of each line, and of each payment and its visit, or of the payout.
+    /// As it is now: a refusal is kept, and must not be of a second ago.
     ///
     /// # Errors
     /// [`Failed::Later`] when the table does not answer.
@@ -199,13 +227,14 @@ impl Statements {
         statement: ReceivedStatement,
         new: &NewMatch,
     ) -> Result<Members, Failed> {
-        let (lines, ids) = new.named(&statement);
+        let (lines, ids, payout_id) = new.named(&statement);
         let lines = self.found_lines(operator, &statement.statement_id, lines).await?;
         let payments = self.found_payments(operator, ids).await?;
-        Ok(Members { statement, lines, payments })
+        let payout = self.found_payout(operator, payout_id).await?;
+        Ok(Members { statement, lines, payments, payout })
     }
 
-    /// The match that a line is in: its lines, and its payments with their visits.
+    /// The match that a line is in: its lines, and its payments with their visits, or its payout.
     ///
     /// # Errors
     /// [`Failed::Later`] when the table does not answer.
@@ -218,11 +247,22 @@ impl Statements {
         let id = statement.statement_id.clone();
         let named = self.found_lines(operator, &id, [line]).await?;
         let Some(matched) = named.first().and_then(|line| line.matched.clone()) else {
-            return Ok(Members { statement, lines: named, payments: vec![] });
+            return Ok(Members { statement, lines: named, payments: vec![], payout: None });
         };
         let lines = self.found_lines(operator, &id, matched.lines).await?;
         let payments = self.found_payments(operator, matched.disbursement_ids).await?;
-        Ok(Members { statement, lines, payments })
+        let payout = self.found_payout(operator, matched.payout_id.as_ref()).await?;
+        Ok(Members { statement, lines, payments, payout })
+    }
+
+    async fn found_payout(
+        &self,
+        operator: &OperatorName,
+        payout_id: Option<&PayoutId>,
+    ) -> Result<Option<(Payout, Clock)>, Failed> {
+        let Some(payout_id) = payout_id else { return Ok(None) };
+        let Some(item) = self.table.find(&keys::payout(operator, payout_id)).await? else { return Ok(None) };
+        Ok(Some((item.read()?, self.operator(operator).await?.clock()?)))
     }
 
     async fn found_lines(
@@ -255,8 +295,8 @@ impl Statements {
         Ok(found)
     }
 
-    /// Matches lines by hand, in one transaction: lines and payments on their versions, the names of the lines on being
-    /// free.
+    /// Matches lines by hand, in one transaction: lines, payments and payout on their versions, the names of the lines on
+    /// being free. A payout that is paid by it is booked.
     ///
     /// # Errors
     /// As a commit.
@@ -266,8 +306,15 @@ impl Statements {
         decided: Result<ByHand, Failed>,
     ) -> Result<Answer<ChangedLines>, Failed> {
         let accepted = decided.and_then(|change| {
+            let (operator, mut names) = (&command.operator, vec![]);
             let lines = change.lines.iter().map(|(_, after)| after);
-            let names = take(&self.table, &command.operator, lines, holder_of(&change))?;
+            if let Some((before, _)) = &change.payout {
+                for line in lines {
+                    names.extend(take_for_payout(&self.table, operator, line, before)?);
+                }
+            } else {
+                names.extend(take(&self.table, operator, lines, holder_of(&change))?);
+            }
             self.changed(command, &change, names, Happened::DisbursementReconciled)
         });
         self.table.commit(command, accepted).await
@@ -285,7 +332,10 @@ impl Statements {
     ) -> Result<Answer<ChangedLines>, Failed> {
         let accepted = decided.and_then(|change| {
             let (operator, holder) = (&command.operator, holder_of(&change));
-            let names = change.lines.iter().map(|(before, _)| self.table.free(name_of(operator, before), holder));
+            // A payout keeps the name that it was recorded as paid by.
+            let is_kept = |line: &KeptLine| change.payout.as_ref().is_some_and(|(payout, _)| payout.holds(line));
+            let freed = change.lines.iter().filter(|(before, _)| !is_kept(before));
+            let names = freed.map(|(before, _)| self.table.free(name_of(operator, before), holder));
             let names = names.collect::<Result<Vec<Write>, Failed>>()?;
             self.changed(command, &change, names, Happened::DisbursementUnreconciled)
         });
@@ -310,6 +360,10 @@ impl Statements {
             let place = keys::disbursement(operator, id);
             writes.push(self.table.replace(Item::of(&place, before)?, Item::of(&place, after)?)?);
             events.push(Event::of(command, happened, id.as_str(), Some(&after.region)));
+        }
+        if let Some((before, after)) = &change.payout {
+            writes.extend(payouts::moved(&self.table, command, before, after)?);
+            events.extend(paid_now(command, before, after));
         }
         let subject = change.statement_id.to_string();
         Ok(Accepted { status: 200, answer: change.shown(), subject, events, writes })
@@ -485,12 +539,15 @@ impl StatementWriter {
     }
 
     /// Every payment that a statement may show: handed over by its last day, and not reconciled. The worklist of each
-    /// region, and the payments on it, read whole.
+    /// region, and the payments on it, read whole. And every payout: open by then, failed, or paid without a line.
     async fn expected(&self, operator: &Operator, received: &ReceivedStatement) -> Result<Vec<Expected>, Failed> {
         let name = &operator.operator;
         let since = received.first_day.saturating_sub(jiff::Span::new().days(DAYS_BACK));
         let zone = operator.time_zone();
-        let mut expected = Vec::new();
+        let business_days = of_dates(Some(since), Some(received.last_day));
+        let payouts = payouts::to_be_shown(&self.table, name, business_days).await?;
+        let payouts = payouts.iter().filter_map(|payout| payout.expected(&operator.business_days()));
+        let mut expected: Vec<Expected> = payouts.filter(|payout| payout.date <= received.last_day).collect();
         for region in &operator.regions {
             let partition = keys::worklist_of_deliveries(name, region, DeliveryStatus::Confirmed.as_str());
             let range = Range::Between(keys::worklist_due(since), format!("{}~", received.last_day));
@@ -545,6 +602,9 @@ impl StatementWriter {
     }
 
     async fn booked(&self, command: &Command, booking: &Booking) -> Result<Accepted<Booked>, Failed> {
+        if let Some(payout_id) = &booking.payout_id {
+            return self.booked_payout(command, booking, payout_id).await;
+        }
         let operator = &command.operator;
         let holder = booking.disbursement_ids.first().map_or("", |id| id.as_str());
         let mut writes = take(&self.table, operator, &booking.lines, holder)?;
@@ -562,6 +622,28 @@ impl StatementWriter {
         }
         let lines = booking.lines.len();
         Ok(Accepted { status: 200, answer: Booked { lines }, subject: holder.to_owned(), events, writes })
+    }
+
+    /// A payout that lines bear out. It is posted now: the statement came before, and maybe before the cut of a day that is
+    /// settled and reported.
+    async fn booked_payout(
+        &self,
+        command: &Command,
+        booking: &Booking,
+        payout_id: &PayoutId,
+    ) -> Result<Accepted<Booked>, Failed> {
+        let command = &Command { at: self.table.written_at(command), ..command.clone() };
+        let operator = &command.operator;
+        let before: Payout = self.table.get(&keys::payout(operator, payout_id)).await?;
+        let known: Operator = self.table.get(&keys::operator(operator)).await?;
+        let after = booking.bear_out(&before, &known.clock()?, command)?;
+        let mut writes = payouts::moved(&self.table, command, &before, &after)?;
+        for line in &booking.lines {
+            writes.extend(take_for_payout(&self.table, operator, line, &before)?);
+            writes.push(self.table.create(line_item(operator, line)?, Lost::Moved)?);
+        }
+        let (events, lines) = (paid_now(command, &before, &after).into_iter().collect(), booking.lines.len());
+        Ok(Accepted { status: 200, answer: Booked { lines }, subject: payout_id.to_string(), events, writes })
     }
 
     /// Keeps lines that settle nothing.

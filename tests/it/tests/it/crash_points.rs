@@ -13,13 +13,15 @@ use crate::{
     approval_decide::decision,
     books,
     door::call,
+    payout_get::instructed,
     settlement_get,
-    statement_line_match::{match_by_hand, matching, unmatched},
+    statement_line_match::{match_by_hand, matching, matching_payout, unmatched},
     statement_line_unmatch::unmatching,
+    statement_match::matched,
     steps::{
-        TODAY, assigned, bank_line, build_settlements, collected, collection, command, confirmed, handed_over,
-        held as money_held, instruction, move_money, relay, report, reservation_of, reserved, reversal, transfer,
-        waiting, waiting_for_approval, work_off,
+        TODAY, assigned, bank_line, bank_row, build_settlements, collected, collection, command, confirmed,
+        handed_over, held as money_held, instruction, move_money, relay, report, reservation_of, reserved, reversal,
+        transfer, waiting, waiting_for_approval, work_off,
     },
     transfer_approval::last_word_on_what_is_held,
 };
@@ -142,6 +144,12 @@ async fn a_crash_at_any_call_of_any_handler_leaves_one_effect_and_one_receipt() 
         exhaust(&STATEMENT_LINE_MATCH, async |world| {
             let (id, payments) = unmatched(world, &["3.33"], &[111, 222]).await;
             matching(&world.pennco.settlement, &id, "m1", &[1], &[&payments[0], &payments[1]])
+        })
+        .await,
+        exhaust(&STATEMENT_LINE_MATCH, async |world| {
+            let payout = instructed(world, &world.pennco, 150_000).await;
+            let (told, _) = matched(world, "k1", &[bank_row("UTR0000000001", "-1500.00", "")]).await;
+            matching_payout(&world.pennco.settlement, told.text("/statement_id"), "m1", 1, &payout)
         })
         .await,
         exhaust(&STATEMENT_LINE_UNMATCH, async |world| {

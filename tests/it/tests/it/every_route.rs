@@ -360,7 +360,7 @@ async fn a_body_that_is_not_of_the_shape_is_refused_with_pointer_and_code() {
             cases += 1;
         }
         for name in members.keys() {
-            let optional = matches!(name.as_str(), "difference_minor" | "partner_id" | "position")
+            let optional = matches!(name.as_str(), "difference_minor" | "partner_id" | "position" | "disbursement_ids")
                 || matches!(route.function, "client-update" | "user-update")
                 || (route.function == "user-create" && matches!(name.as_str(), "login" | "email"))
                 || (route.function == "delivery-confirm" && name == "amount")

@@ -9,7 +9,7 @@ use crate::{
     payout_update::{failed, learn},
 };
 
-async fn list(world: &World, person: &Person, query: &[(&str, &str)]) -> Reply {
+pub(crate) async fn list(world: &World, person: &Person, query: &[(&str, &str)]) -> Reply {
     let request = query.iter().fold(person.asks(&PAYOUT_LIST), |request, (name, value)| request.query(name, value));
     call(world, &PAYOUT_LIST, &request).await
 }

@@ -64,7 +64,7 @@ async fn a_payout_is_followed_to_its_bank_line_and_remembers_every_step() {
 }
 
 /// What stands in the partner's settlement account and in the operator's bank.
-async fn owed_and_bank(world: &World) -> (i64, i64) {
+pub(crate) async fn owed_and_bank(world: &World) -> (i64, i64) {
     let pennco = &world.pennco;
     books::balance(world, pennco).await;
     let owed = books::account(world, pennco, "partner_settlement.bfil").await.0;

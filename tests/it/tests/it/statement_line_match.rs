@@ -10,9 +10,11 @@ use crate::{
     books,
     crash_points::crash,
     door::call,
+    payout_get::{get, instructed},
+    payout_update::{failed, learn, owed_and_bank, paid},
     statement_get,
     statement_line_list::listed,
-    statement_match::{matched, payment, told},
+    statement_match::{another_desk, matched, payment, told},
     steps::{
         TODAY, all_at_once, bank_line, bank_row, command, hand_in, handed_over, match_statements, reconcile, relay,
         reserved, statement, waiting, work_off,
@@ -22,6 +24,12 @@ use crate::{
 /// Lines and payments of a statement that somebody says belong together, as a request.
 pub(crate) fn matching(person: &Person, id: &str, key: &str, lines: &[u32], payments: &[&str]) -> RestRequest {
     matching_with(person, id, key, &json!({ "lines": lines, "disbursement_ids": payments, "reason": "seen on paper" }))
+}
+
+/// A line and a payout that somebody says belong together, as a request.
+pub(crate) fn matching_payout(person: &Person, id: &str, key: &str, line: u32, payout: &str) -> RestRequest {
+    let body = json!({ "lines": [line], "payout_id": payout, "reason": "seen on paper" });
+    matching_with(person, id, key, &body).at(NOW_MILLIS + 120_000)
 }
 
 fn matching_with(person: &Person, id: &str, key: &str, body: &Value) -> RestRequest {
@@ -231,7 +239,7 @@ async fn of_sixteen_lines_that_are_matched_to_one_payment_at_once_one_is() {
 }
 
 /// Has the job die behind its plan: its statement is `matching`.
-async fn die_behind_the_plan(world: &World, id: &str) {
+pub(crate) async fn die_behind_the_plan(world: &World, id: &str) {
     relay(world).await;
     let writer = world.statement_writer();
     let messages = waiting(world, "statement.fifo");
@@ -297,4 +305,118 @@ async fn a_line_that_was_matched_by_hand_is_repeated_in_whatever_shows_it_again(
     let by_command = bank_line("UTR0000000001", 11_100);
     let refused = reconcile(&world, &world.pennco.settlement, &payments[1], "r1", &by_command).await;
     assert_eq!(refused.said(), (409, "bank_line_already_matched"));
+}
+
+#[tokio::test]
+async fn a_line_that_somebody_says_is_a_payout_pays_and_books_it_once_with_who_and_why() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let payout_id = instructed(&world, &world.pennco, 150_000).await;
+    let (told, _) = matched(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", "")]).await;
+    let id = told.text("/statement_id");
+    let request = matching_payout(desk, id, "m1", 1, &payout_id);
+    let reply = call(&world, &STATEMENT_LINE_MATCH, &request).await;
+    assert_eq!((reply.status, reply.text("/payout_id")), (200, payout_id.as_str()), "{reply:?}");
+    assert_eq!((&reply.json["disbursement_ids"], reply.text("/lines/0/match/rule")), (&json!([]), "manual"));
+    let payout = get(&world, desk, &payout_id).await;
+    assert_eq!((payout.text("/status"), payout.text("/bank_reference")), ("paid", "UTR0000000001"));
+    let last = &payout.json["history"][1];
+    assert_eq!((&last["by"], &last["reason"]), (&json!(desk.subject()), &json!("seen on paper")));
+    assert_eq!((&last["statement_id"], payout.text("/value_date")), (&json!(id), TODAY));
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000));
+    assert!(open_lines(&world).await.is_empty());
+    assert_eq!(news(&world, "payout.paid").await.len(), 1);
+    let again = request.request_id("00000000-0000-4000-8000-a00000000000");
+    let again = call(&world, &STATEMENT_LINE_MATCH, &again).await;
+    assert_eq!((again.is_replay(), &again.body), (true, &reply.body));
+    crate::invariant_check::check(&world, 200).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_payout_of_the_line_is_refused_by_name_and_books_nothing() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let open = instructed(&world, &world.pennco, 150_000).await;
+    let theirs = instructed(&world, &world.vishi, 150_000).await;
+    let rows = [
+        bank_row("UTR0000000001", "-1500.00", ""),
+        bank_row("UTR0000000002", "-1500.01", ""),
+        bank_row("UTR0000000003", "1500.00", ""),
+        "UTR0000000004,2026-11-21,-1500.00,NPR,,".to_owned(),
+        "UTR0000000005,2026-11-20,-1500.00,INR,,".to_owned(),
+    ];
+    let (told, _) = matched(&world, "k1", &rows).await;
+    let id = told.text("/statement_id");
+    for (line, payout, said, pointer) in [
+        (2, &open, (422, "invalid"), Some("/payout_id")),
+        (3, &open, (422, "wrong_direction"), None),
+        (4, &open, (422, "currency_mixed"), None),
+        (5, &open, (422, "invalid"), Some("/lines/0")),
+        (9, &open, (422, "invalid"), Some("/lines/0")),
+        (1, &theirs, (422, "invalid"), Some("/payout_id")),
+    ] {
+        let request = matching_payout(desk, id, &format!("m{line}{payout}"), line, payout);
+        let refused = call(&world, &STATEMENT_LINE_MATCH, &request).await;
+        assert_eq!(refused.said(), said, "{line}: {refused:?}");
+        assert_eq!(refused.flaws().first().map(|flaw| flaw.0), pointer, "{line}: {refused:?}");
+    }
+    let payment = handed_over(&world, &world.pennco, "BF-D-1", 150_000).await;
+    for (key, body, pointer) in [
+        ("n1", json!({ "lines": [1], "payout_id": open, "disbursement_ids": [payment] }), "/disbursement_ids"),
+        ("n2", json!({ "lines": [1, 2], "payout_id": open }), "/lines"),
+        ("n3", json!({ "lines": [2], "payout_id": open, "difference_minor": -1 }), "/difference_minor"),
+        ("n4", json!({ "lines": [1] }), "/disbursement_ids"),
+    ] {
+        let mut body = body;
+        body["reason"] = json!("r");
+        let request = matching_with(desk, id, key, &body).at(NOW_MILLIS + 120_000);
+        let refused = call(&world, &STATEMENT_LINE_MATCH, &request).await;
+        assert_eq!((refused.said(), refused.flaws()[0].0), ((422, "invalid"), pointer), "{refused:?}");
+    }
+    assert_eq!((owed_and_bank(&world).await, open_lines(&world).await.len()), ((-150_000, 0), 5));
+    assert_eq!(learn(&world, &open, 1, &failed()).await.status, 200);
+    let gone = call(&world, &STATEMENT_LINE_MATCH, &matching_payout(desk, id, "f1", 1, &open)).await;
+    assert_eq!((gone.said(), &gone.json["legal_moves"]), ((409, "illegal_transition"), &json!([])), "it failed");
+    assert_eq!(owed_and_bank(&world).await, (-150_000, 0));
+}
+
+#[tokio::test]
+async fn of_sixteen_lines_that_are_matched_to_one_payout_at_once_one_is_and_it_is_booked_once() {
+    let world = Arc::new(World::new().await);
+    let payout = instructed(&world, &world.pennco, 500).await;
+    let rows: Vec<String> = (1..=16).map(|n| bank_row(&format!("UTR{n:010}"), "-5.00", "")).collect();
+    let (told, _) = matched(&world, "k1", &rows).await;
+    let (id, desk) = (told.text("/statement_id"), &world.pennco.settlement);
+    let requests = (1..=16).map(|n| {
+        let request = matching_payout(desk, id, &format!("m{n}"), n, &payout);
+        request.request_id(&format!("00000000-0000-4000-8000-{n:012}"))
+    });
+    let replies = all_at_once(&world, &STATEMENT_LINE_MATCH, requests.collect()).await;
+    let won = replies.iter().filter(|reply| reply.status == 200).count();
+    let lost = |reply: &&Reply| matches!(reply.said(), (409, "illegal_transition" | "in_progress"));
+    assert_eq!((won, replies.iter().filter(lost).count()), (1, 15), "{replies:?}");
+    assert_eq!(owed_and_bank(&world).await, (0, -500));
+}
+
+#[tokio::test]
+async fn a_payout_that_somebody_recorded_by_another_reference_keeps_both_names() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let payout = instructed(&world, &world.pennco, 150_000).await;
+    assert_eq!(learn(&world, &payout, 1, &paid("AXISN52026112100")).await.status, 200);
+    let (told, _) = matched(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", "")]).await;
+    let request = matching_payout(desk, told.text("/statement_id"), "m1", 1, &payout);
+    assert_eq!(call(&world, &STATEMENT_LINE_MATCH, &request).await.status, 200);
+    let now = get(&world, desk, &payout).await;
+    assert_eq!((now.text("/bank_reference"), now.json["version"].as_u64()), ("AXISN52026112100", Some(3)));
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000), "booked once");
+    let spare = handed_over(&world, &world.pennco, "BF-D-1", 150_000).await;
+    let other = another_desk(&world, "lines");
+    for reference in ["UTR0000000001", "AXISN52026112100"] {
+        let refused = reconcile(&world, &other, &spare, reference, &bank_line(reference, 150_000)).await;
+        assert_eq!(
+            (refused.said(), refused.text("/existing_id")),
+            ((409, "bank_line_already_matched"), payout.as_str())
+        );
+    }
 }

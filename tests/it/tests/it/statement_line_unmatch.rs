@@ -9,8 +9,10 @@ use testkit::{NOW_MILLIS, Person, RECORDS, Reply, RestRequest, World};
 use crate::{
     books,
     door::call,
+    payout_get::{get, instructed},
+    payout_update::{learn, owed_and_bank, paid},
     statement_line_list::listed,
-    statement_line_match::{match_by_hand, matching, news, open_lines, unmatched},
+    statement_line_match::{match_by_hand, matching, matching_payout, news, open_lines, unmatched},
     statement_match::{matched, payment, told},
     steps::{
         TODAY, all_at_once, bank_line, bank_row, command, hand_in, handed_over, match_statements, reconcile, statement,
@@ -198,4 +200,50 @@ async fn of_sixteen_that_take_a_match_apart_at_once_one_does() {
     // A minute ahead the desk's bucket was emptied; before that minute it still is.
     let again = matching(&world.pennco.settlement, &id, "m2", &[1], &[&payments[0]]).at(NOW_MILLIS + 120_000);
     assert_eq!(call(&world, &STATEMENT_LINE_MATCH, &again).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_match_that_made_a_payout_paid_is_never_taken_apart() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let payout = instructed(&world, &world.pennco, 150_000).await;
+    let (told, _) = matched(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", &payout)]).await;
+    let request = unmatching(desk, told.text("/statement_id"), "u1", 1).at(NOW_MILLIS + 120_000);
+    let refused = call(&world, &STATEMENT_LINE_UNMATCH, &request).await;
+    assert_eq!((refused.said(), refused.text("/payout_id")), ((409, "paid_by_statement"), payout.as_str()));
+    assert_eq!((names(&world), open_lines(&world).await.len()), (1, 0));
+    assert_eq!(get(&world, desk, &payout).await.text("/statement/rule"), "end_to_end");
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000));
+}
+
+#[tokio::test]
+async fn a_match_that_was_evidence_of_a_payout_is_taken_apart_and_the_payout_stays_paid() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let payout = instructed(&world, &world.pennco, 150_000).await;
+    let by_hand = learn(&world, &payout, 1, &paid("UTR000000000001")).await;
+    assert_eq!(by_hand.status, 200);
+    for (round, reference) in ["UTR000000000001", "OTHER00000000002"].into_iter().enumerate() {
+        let row = bank_row(reference, "-1500.00", &payout);
+        let (told, _) = matched(&world, &format!("k{round}"), &[row]).await;
+        assert_eq!(told.json["result"]["settled_payouts"], 1, "{reference}");
+        let held = names(&world);
+        let take_apart = async |key: &str| {
+            let request = unmatching(desk, told.text("/statement_id"), key, 1).at(NOW_MILLIS + 120_000);
+            call(&world, &STATEMENT_LINE_UNMATCH, &request).await
+        };
+        let apart = take_apart(&format!("u{round}")).await;
+        assert_eq!((apart.status, apart.text("/payout_id")), (200, payout.as_str()), "{apart:?}");
+        let line = &apart.json["lines"][0];
+        assert_eq!((&line["why"], &line["nearest"][0]["id"]), (&json!("taken_apart"), &json!(payout)));
+        assert_eq!(names(&world), held - round, "a payout keeps the name that it was recorded as paid by");
+        let mut now = get(&world, desk, &payout).await.json;
+        assert_eq!((&now["status"], &now["statement"]), (&json!("paid"), &Value::Null));
+        now["version"] = by_hand.json["version"].clone();
+        assert_eq!(now, by_hand.json, "what somebody recorded is as it was");
+        let again = matching_payout(desk, told.text("/statement_id"), &format!("m{round}"), 1, &payout);
+        assert_eq!(call(&world, &STATEMENT_LINE_MATCH, &again).await.status, 200);
+        assert_eq!(take_apart(&format!("v{round}")).await.status, 200);
+    }
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000), "booked once");
 }

@@ -2,25 +2,48 @@
 
 use std::collections::BTreeMap;
 
-use domain::{access::DISBURSEMENT_GET, id::Sha256Hex};
+use domain::{
+    Caller, Role, Timestamp,
+    access::{DISBURSEMENT_GET, STATEMENT_CREATE},
+    id::Sha256Hex,
+};
 use serde_json::{Value, json};
-use testkit::{RECORDS, Reply, World};
+use store::StatementWriter;
+use testkit::{NOW_MILLIS, Person, RECORDS, Reply, World};
 
 use crate::{
     books,
     crash_points::crash,
     door::call,
+    payout_create::pay,
+    payout_get::{get, instructed},
+    payout_list,
+    payout_update::{failed, learn, owed_and_bank, paid, sent, unknown},
     statement_get,
+    statement_line_match::{die_behind_the_plan, news},
     steps::{
-        TODAY, bank_line, bank_row, hand_in, handed_over, match_statements, reconcile, relay, reserved, statement,
-        waiting, work_off,
+        TODAY, bank_line, bank_row, command, hand_in, handed_over, match_statements, move_money, reconcile, relay,
+        reserved, statement, waiting, work_off,
     },
+    transfer_get,
 };
+
+/// Another settlement desk: what somebody asks is counted, and at no time before the last that they asked at.
+pub(crate) fn another_desk(world: &World, name: &str) -> Person {
+    world.person(Caller::new(world.pennco.operator.clone(), Role::Settlement, format!("desk of {name}"), vec![]))
+}
+
+/// Hands a statement in, two minutes from now.
+pub(crate) async fn handed_in(world: &World, key: &str, rows: &[String]) -> Reply {
+    let request = command(&another_desk(world, key), &STATEMENT_CREATE, key, &statement(rows)).at(NOW_MILLIS + 120_000);
+    let taken = call(world, &STATEMENT_CREATE, &request).await;
+    assert_eq!(taken.status, 202, "{taken:?}");
+    taken
+}
 
 /// Hands a statement in and matches it: what `statement-get` says, and the report.
 pub(crate) async fn matched(world: &World, key: &str, rows: &[String]) -> (Reply, Value) {
-    let taken = hand_in(world, &world.pennco.settlement, key, &statement(rows)).await;
-    assert_eq!(taken.status, 202, "{taken:?}");
+    let taken = handed_in(world, key, rows).await;
     assert!(match_statements(world).await.is_empty());
     told(world, taken.text("/statement_id")).await
 }
@@ -214,8 +237,225 @@ async fn a_payment_that_was_settled_since_the_plan_leaves_its_line_unmatched() {
     assert_eq!(payment(&world, &kept).await.text("/status"), "reconciled");
 }
 
-/// Some payments and a statement of them with a bit of everything; its id.
+#[tokio::test]
+async fn a_statement_that_shows_a_payout_pays_and_books_it_once() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let row = bank_row("UTR0000000001", "-1500.00", &id);
+    let (reply, report) = matched(&world, "k1", std::slice::from_ref(&row)).await;
+    let line = &report["lines"][0]["match"];
+    assert_eq!((&line["payout_id"], &line["disbursement_ids"]), (&json!(id), &json!([])), "{report}");
+    assert_eq!((&line["rule"], &line["kind"]), (&json!("end_to_end"), &json!("one_to_one")));
+    let result = &reply.json["result"];
+    assert_eq!((&result["settled_payouts"], &result["settled_payments"]), (&json!(1), &json!(0)));
+    let payout = get(&world, desk, &id).await;
+    assert_eq!((payout.text("/status"), payout.text("/bank_reference")), ("paid", "UTR0000000001"));
+    assert_eq!((payout.text("/value_date"), &payout.json["statement"]["lines"]), (TODAY, &json!([1])));
+    let last = &payout.json["history"][1];
+    assert_eq!((&last["by"], &last["statement_id"]), (&json!("statement-match"), &reply.json["statement_id"]));
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000));
+    assert_eq!(payout_list::list(&world, desk, &[]).await.items().len(), 0, "nobody waits for it any more");
+    assert_eq!(payout_list::list(&world, desk, &[("state", "closed")]).await.items().len(), 1);
+    assert_eq!(news(&world, "payout.paid").await.len(), 1);
+    assert_eq!(learn(&world, &id, 2, &paid("UTR000000000009")).await.said(), (409, "illegal_transition"));
+
+    let records = world.table.items(RECORDS);
+    assert!(match_statements(&world).await.is_empty());
+    assert_eq!(world.table.items(RECORDS), records, "the same message again changes nothing");
+    let (_, report) = matched(&world, "k2", &[row, bank_row("UTR0000000002", "-1.00", "")]).await;
+    assert_eq!(report["lines"][0]["matched_before_to"], json!(id));
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000), "booked once");
+    crate::invariant_check::check(&world, 300).await.unwrap();
+}
+
+fn an_hour_later() -> Timestamp {
+    Timestamp::from_millis(NOW_MILLIS + 3_600_000)
+}
+
+#[tokio::test]
+async fn a_payout_is_booked_at_the_time_when_the_job_books_it_and_never_behind_a_cut() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    assert_eq!(handed_in(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", &id)]).await.status, 202);
+    relay(&world).await;
+    let late = StatementWriter::new(world.tables().filed_by(an_hour_later), world.files());
+    let messages = waiting(&world, "statement.fifo");
+    let work = async |message| statement_match::handle(&late, message).await;
+    assert!(work_off("statement.fifo", &messages, work).await.is_empty());
+    let payout = get(&world, &world.pennco.settlement, &id).await;
+    let booked = transfer_get::get(&world, &world.pennco.settlement, payout.text("/transfer_id")).await;
+    assert_eq!(booked.text("/at"), an_hour_later().to_string());
+}
+
+#[tokio::test]
+async fn a_payout_is_known_by_the_reference_that_its_rail_told_and_keeps_it() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    assert_eq!(learn(&world, &id, 1, &sent()).await.status, 200);
+    assert_eq!(learn(&world, &id, 2, &unknown()).await.status, 200);
+    let row = format!("UTR0000000001,{TODAY},-1500.00,INR,IMPS/AXISN52026112100/BFIL,");
+    let (_, report) = matched(&world, "k1", &[row]).await;
+    assert_eq!(report["lines"][0]["match"]["rule"], "narrative", "{report}");
+    let payout = get(&world, &world.pennco.settlement, &id).await;
+    assert_eq!((payout.text("/status"), payout.text("/bank_reference")), ("paid", "AXISN52026112100"));
+    let spare = handed_over(&world, &world.pennco, "BF-D-1", 150_000).await;
+    let desk = another_desk(&world, "lines");
+    for reference in ["AXISN52026112100", "UTR0000000001", "UTR000000000001"] {
+        let line = bank_line(reference, 150_000);
+        let again = reconcile(&world, &desk, &spare, reference, &line).await;
+        assert_eq!(again.status, if reference == "UTR000000000001" { 200 } else { 409 }, "{reference}: {again:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_payout_that_the_bank_shows_by_a_paisa_less_stays_open_and_the_line_says_which_change_would_do() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let (reply, report) = matched(&world, "k1", &[bank_row("UTR0000000001", "-1499.99", &id)]).await;
+    let line = &report["lines"][0];
+    assert_eq!((&line["status"], &line["why"]), (&json!("unmatched"), &json!("amount")));
+    assert_eq!(line["edit"], json!({ "change": "amount", "from_minor": -149_999, "to_minor": -150_000 }));
+    assert_eq!(line["nearest"][0]["id"], json!(id));
+    assert_eq!(
+        (&reply.json["result"]["missing_payments"], &report["missing_payments"][0]["id"]),
+        (&json!(1), &json!(id))
+    );
+    assert_eq!(get(&world, &world.pennco.settlement, &id).await.text("/status"), "instructed");
+    assert_eq!(owed_and_bank(&world).await, (-150_000, 0));
+}
+
+#[tokio::test]
+async fn a_payout_that_somebody_recorded_as_paid_gets_its_line_as_evidence_and_is_not_booked_again() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    let by_hand = learn(&world, &id, 1, &paid("AXISN52026112100")).await;
+    let off = bank_row("AXISN52026112100", "-1500.01", "");
+    let (_, report) = matched(&world, "k1", &[off]).await;
+    let line = &report["lines"][0];
+    assert_eq!((&line["why"], &line["nearest"][0]["id"]), (&json!("amount"), &json!(id)), "the bank says otherwise");
+    let (reply, report) = matched(&world, "k2", &[bank_row("AXISN52026112100", "-1500.00", "")]).await;
+    assert_eq!(report["lines"][0]["match"]["payout_id"], json!(id), "{report}");
+    let mut now = get(&world, &world.pennco.settlement, &id).await.json;
+    assert_eq!((&now["statement"]["statement_id"], &now["version"]), (&reply.json["statement_id"], &json!(3)));
+    now["version"] = by_hand.json["version"].clone();
+    now.as_object_mut().unwrap().remove("statement");
+    assert_eq!(now, by_hand.json, "what somebody recorded is as it was");
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000), "booked once");
+    assert_eq!(news(&world, "payout.paid").await.len(), 1);
+    let again = [bank_row("AXISN52026112100", "-1500.00", ""), bank_row("UTR0000000002", "-1.00", "")];
+    assert_eq!(matched(&world, "k3", &again).await.1["lines"][0]["matched_before_to"], json!(id));
+}
+
+#[tokio::test]
+async fn a_line_of_a_payout_that_failed_is_left_to_somebody_and_the_one_in_its_stead_is_paid_by_its_own() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let first = instructed(&world, &world.pennco, 150_000).await;
+    let gone = learn(&world, &first, 1, &failed()).await;
+    let second = pay(&world, gone.text("/settlement_id"), "again").await.text("/payout_id").to_owned();
+    let rows = [bank_row("UTR0000000001", "-1500.00", &first), bank_row("UTR0000000002", "-1500.00", &second)];
+    let (reply, report) = matched(&world, "k1", &rows).await;
+    let line = &report["lines"][0];
+    assert_eq!((&line["status"], &line["why"]), (&json!("unmatched"), &json!("said_failed")));
+    assert_eq!(
+        line["nearest"][0],
+        json!({ "id": first, "failed": "said_failed", "amount_off_minor": 0, "days_off": 0 })
+    );
+    assert_eq!((&line["edit"], &reply.json["result"]["missing_payments"]), (&Value::Null, &json!(0)));
+    assert_eq!(report["lines"][1]["match"]["payout_id"], json!(second));
+    for (id, status) in [(&first, "failed"), (&second, "paid")] {
+        assert_eq!(get(&world, desk, id).await.text("/status"), status);
+    }
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000), "booked once");
+}
+
+#[tokio::test]
+async fn amount_and_day_alone_pay_no_payout_and_decide_between_none() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let owed = |account_id: &str, amount: i64| json!({ "account_id": account_id, "amount": crate::steps::inr(amount) });
+    let entries = [owed("partner_control.lnt-finance", -150_000), owed("suspense.pennco", 150_000)];
+    let from_before = json!({ "kind": "adjustment", "entries": entries, "reason": "owed from before" });
+    assert_eq!(move_money(&world, desk, "owed", &from_before).await.status, 201);
+    instructed(&world, &world.pennco, 150_000).await;
+    let open: Vec<Value> = payout_list::list(&world, desk, &[]).await.items().to_vec();
+    assert_eq!(open.len(), 2, "{open:?}");
+    let (_, report) = matched(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", "")]).await;
+    let line = &report["lines"][0];
+    assert_eq!((&line["why"], line["nearest"].as_array().unwrap().len()), (&json!("ambiguous"), 2));
+    let ids = open.iter().map(|one| one["payout_id"].as_str().unwrap());
+    let (bfil, other) =
+        ids.fold((None, None), |(one, other), id| if one.is_none() { (Some(id), other) } else { (one, Some(id)) });
+    assert_eq!(learn(&world, other.unwrap(), 1, &paid("AXISN52026112100")).await.status, 200);
+    let by_hand = learn(&world, bfil.unwrap(), 1, &failed()).await;
+    let alone = pay(&world, by_hand.text("/settlement_id"), "again").await;
+    let rows = [bank_row("AXISN52026112100", "-1500.00", ""), bank_row("UTR0000000003", "-1500.00", "")];
+    let (_, report) = matched(&world, "k2", &rows).await;
+    assert_eq!(report["lines"][0]["match"]["payout_id"], json!(other));
+    let line = &report["lines"][1];
+    assert_eq!((&line["why"], &line["nearest"][0]["id"]), (&json!("unnamed"), &alone.json["payout_id"]), "{line}");
+    assert_eq!(get(&world, desk, alone.text("/payout_id")).await.text("/status"), "instructed");
+}
+
+#[tokio::test]
+async fn a_payment_and_a_payout_of_one_amount_are_told_apart_by_name_or_not_at_all() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let payout = instructed(&world, &world.pennco, 150_000).await;
+    let paid_out = handed_over(&world, &world.pennco, "BF-D-1001", 150_000).await;
+    let parts = [
+        handed_over(&world, &world.pennco, "BF-D-1002", 40_000).await,
+        handed_over(&world, &world.pennco, "BF-D-1003", 110_000).await,
+    ];
+    let (_, report) = matched(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", "")]).await;
+    assert_eq!(report["lines"][0]["why"], "ambiguous", "{report}");
+    let bulk = format!("UTR0000000002,{TODAY},-1900.00,INR,{payout} BF-D-1002,");
+    let (_, report) = matched(&world, "k2", &[bulk]).await;
+    assert_eq!(report["lines"][0]["status"], "unmatched", "{report}");
+    let named = [bank_row("UTR0000000004", "-1500.00", "BF-D-1001"), bank_row("UTR0000000005", "-1500.00", &payout)];
+    let (_, report) = matched(&world, "k3", &named).await;
+    assert_eq!(report["lines"][0]["match"]["disbursement_ids"], json!([paid_out]));
+    assert_eq!(report["lines"][1]["match"]["payout_id"], json!(payout));
+    for id in &parts {
+        assert_eq!(payment(&world, id).await.text("/status"), "handed_over");
+    }
+    assert_eq!(get(&world, desk, &payout).await.text("/status"), "paid");
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000));
+}
+
+#[tokio::test]
+async fn what_somebody_records_of_a_payout_since_the_plan_is_not_overwritten() {
+    for (body, status, why) in [
+        (paid("AXISN52026112100"), "paid", Value::Null),
+        (failed(), "failed", json!("taken")),
+        (unknown(), "paid", Value::Null),
+    ] {
+        let world = World::new().await;
+        let desk = &world.pennco.settlement;
+        let id = instructed(&world, &world.pennco, 150_000).await;
+        let taken = handed_in(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", &id)]).await;
+        die_behind_the_plan(&world, taken.text("/statement_id")).await;
+        assert_eq!(learn(&world, &id, 1, &body).await.status, 200);
+        assert!(match_statements(&world).await.is_empty());
+        let (_, report) = told(&world, taken.text("/statement_id")).await;
+        assert_eq!(report["lines"][0]["why"], why, "{body}: {report}");
+        let payout = get(&world, desk, &id).await;
+        assert_eq!(
+            (payout.text("/status"), payout.json["statement"].is_null()),
+            (status, status == "failed"),
+            "{body}"
+        );
+        let booked = if status == "paid" { (0, -150_000) } else { (-150_000, 0) };
+        assert_eq!(owed_and_bank(&world).await, booked, "{body}");
+        let reference = payout.json["bank_reference"].as_str();
+        assert_eq!(reference == Some("AXISN52026112100"), body["status"] == "paid", "{body}");
+    }
+}
+
+/// Some payments and a payout, and a statement of them with a bit of everything; its id.
 async fn prepared(world: &World) -> String {
+    let payout = instructed(world, &world.pennco, 150_000).await;
     for (reference, amount) in [("BF-D-1", 11_100), ("BF-D-2", 22_300), ("BF-D-3", 33_000), ("BF-D-4", 44_000)] {
         handed_over(world, &world.pennco, reference, amount).await;
     }
@@ -224,8 +464,9 @@ async fn prepared(world: &World) -> String {
         bank_row("UTR0000000002", "-330.00", "BF-D-3"),
         bank_row("UTR0000000003", "-440.01", "BF-D-4"),
         bank_row("UTR0000000004", "9.00", ""),
+        bank_row("UTR0000000005", "-1500.00", &payout),
     ];
-    let taken = hand_in(world, &world.pennco.settlement, "k1", &statement(&rows)).await;
+    let taken = handed_in(world, "k1", &rows).await;
     relay(world).await;
     taken.text("/statement_id").to_owned()
 }
@@ -280,7 +521,7 @@ async fn a_job_that_dies_at_any_call_goes_on_with_the_same_plan_and_ends_with_th
             relay(&world).await;
             assert_eq!(held(&world), whole, "crash point {n}, after: {after}");
             assert_eq!(outcome(&told(&world, &id).await.1), outcome(&wanted), "crash point {n}");
-            books::balance(&world, &world.pennco).await;
+            assert_eq!(owed_and_bank(&world).await, (0, -150_000), "crash point {n}: booked once");
             points += 1;
         }
     }

@@ -46,6 +46,7 @@ fn samples() -> Vec<Failed> {
         Refusal::LineAlreadyMatched { line: 0 },
         Refusal::LineRepeated { line: 0 },
         Refusal::LineNotMatched { line: 0 },
+        Refusal::PaidByStatement { payout_id: text() },
         Refusal::TooManyMembers { most: 0 },
         Refusal::CurrencyMixed { currencies: vec![] },
         Refusal::WrongDirection { line: 0 },

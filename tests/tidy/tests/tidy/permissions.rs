@@ -156,7 +156,7 @@ const USES: [(&str, &str); 124] = [
     ("Settlements::operators", "Records:Query"),
     (
         "StatementWriter::match_lines",
-        "Records:BatchGetItem Records:GetItem Records:PutItem Records:Query RecordsWorklist:Query FilesStatements:AbortMultipartUpload FilesStatements:GetObject FilesStatements:PutObject",
+        "Records:BatchGetItem Records:GetItem Records:PutItem Records:Query Records:UpdateItem RecordsWorklist:Query Ledger:PutItem FilesStatements:AbortMultipartUpload FilesStatements:GetObject FilesStatements:PutObject",
     ),
     (
         "StatementWriter::receive",
@@ -165,7 +165,7 @@ const USES: [(&str, &str); 124] = [
     ("Statements::get", "Records:GetItem"),
     ("Statements::lines", "Records:BatchGetItem RecordsOwner:Query RecordsWorklist:Query"),
     ("Statements::list", "Records:BatchGetItem RecordsWorklist:Query"),
-    ("Statements::match_by_hand", "Records:PutItem"),
+    ("Statements::match_by_hand", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Statements::members", "Records:GetItem"),
     ("Statements::members_of", "Records:GetItem"),
     ("Statements::operator", "Records:GetItem"),
