@@ -194,7 +194,7 @@ impl ProposedTransfer {
         let transfer = effective(transfer, self.effective_at, now.calendar.as_ref())?;
         let beside = match &now.beside {
             Beside::Nothing => Beside::Nothing,
-            Beside::Reservation(reservation) => Beside::Reservation(reservation.spent(&transfer, at)?),
+            Beside::Reservation(reservation) => Beside::Reservation(Box::new(reservation.spent(&transfer, at)?)),
             Beside::Payment(instruction, visit) => {
                 Beside::Payment(Box::new(instruction.reversed(visit, &transfer, maker, at)?), visit.clone())
             }
@@ -226,7 +226,7 @@ pub enum Beside {
     #[default]
     Nothing,
     /// The reservation that it spends.
-    Reservation(Reservation),
+    Reservation(Box<Reservation>),
     /// The payment that it takes back, and its visit.
     Payment(Box<Instruction>, Box<Delivery>),
 }

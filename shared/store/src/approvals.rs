@@ -110,7 +110,7 @@ async fn beside(table: &Table, operator: &OperatorName, proposed: &ProposedTrans
     let subject = &proposed.subject;
     match (&subject.reverses, &subject.reservation_id) {
         (None, Some(reservation_id)) => {
-            table.get(&keys::reservation(operator, reservation_id)).await.map(Beside::Reservation)
+            table.get(&keys::reservation(operator, reservation_id)).await.map(Box::new).map(Beside::Reservation)
         }
         (Some(reversed), _) if reversed.kind == TransferKind::Disbursement => {
             let delivery_id =
@@ -253,7 +253,7 @@ impl Approvals {
     /// settled meanwhile is settled: that is what was wanted. How many it moved.
     ///
     /// # Errors
-    /// [`Failed::Later`] when the table does not answer.
+    /// [`Failed::Later`] when the table does not answer, [`Failed::Fault`] for one that cannot be read, behind all others.
     pub async fn expire_due(
         &self,
         job: &str,
@@ -265,45 +265,43 @@ impl Approvals {
         let range = between_times(Timestamp::EPOCH, Timestamp::from_millis(now.as_millis().saturating_add(1)));
         let query = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
         let mut pages = self.table.pages(Query { range, ..query });
-        let mut moved: u64 = 0;
+        let (mut moved, mut spoiled): (u64, Option<Failed>) = (0, None);
         while let Some(rows) = pages.next().await? {
             for row in rows {
                 let key = Key {
                     pk: row.text("pk").unwrap_or_default().to_owned(),
                     sk: row.text("sk").unwrap_or_default().to_owned(),
                 };
-                let before: Approval = self.table.get(&key).await?;
-                let Ok(after) = before.expire(now) else { continue };
-                let waiting = match &before.transfer {
-                    // It is dropped, whatever has happened meanwhile.
-                    Some(_) => Waiting::Transfer(Box::default()),
-                    None => visit(&self.table, operator, &before).await?,
-                };
-                let id = before.approval_id.as_str();
-                let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
-                match self.expire(&command, &before, after, &waiting).await {
-                    Ok(_) => moved = moved.saturating_add(1),
+                let command = |id: &str| Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
+                match self.expire(&key, command).await {
+                    Ok(is_moved) => moved = moved.saturating_add(u64::from(is_moved)),
                     Err(Failed::Moved | Failed::InProgress) => {}
+                    Err(failed @ Failed::Fault(_)) => {
+                        spoiled.get_or_insert(failed);
+                    }
                     Err(failed) => return Err(failed),
                 }
             }
         }
-        Ok(moved)
+        spoiled.map_or(Ok(moved), Err)
     }
 
-    async fn expire(
-        &self,
-        command: &Command,
-        before: &Approval,
-        after: Approval,
-        waiting: &Waiting,
-    ) -> Result<Answer<Approval>, Failed> {
-        let (mut writes, reported) = follow(&self.table, command, &after, waiting)?;
-        writes.insert(0, moved(&self.table, &command.operator, before, &after)?);
+    /// Moves an approval if its time has passed; whether it did.
+    async fn expire(&self, key: &Key, command: impl FnOnce(&str) -> Command) -> Result<bool, Failed> {
+        let before: Approval = self.table.get(key).await?;
+        let command = &command(before.approval_id.as_str());
+        let Ok(after) = before.expire(command.at) else { return Ok(false) };
+        let waiting = match &before.transfer {
+            // It is dropped, whatever has happened meanwhile.
+            Some(_) => Waiting::Transfer(Box::default()),
+            None => visit(&self.table, &command.operator, &before).await?,
+        };
+        let (mut writes, reported) = follow(&self.table, command, &after, &waiting)?;
+        writes.insert(0, moved(&self.table, &command.operator, &before, &after)?);
         let id = after.approval_id.as_str();
         let mut events = vec![Event::of(command, Happened::ApprovalExpired, id, after.region.as_ref())];
         events.extend(reported);
         let accepted = Accepted { status: 200, subject: id.to_owned(), events, writes, answer: after };
-        self.table.commit(command, Ok(accepted)).await
+        self.table.commit(command, Ok(accepted)).await.map(|_: Answer<Approval>| true)
     }
 }

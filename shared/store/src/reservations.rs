@@ -196,7 +196,7 @@ impl Reservations {
     /// what was wanted. How many it let go.
     ///
     /// # Errors
-    /// [`Failed::Later`] when the table does not answer.
+    /// [`Failed::Later`] when the table does not answer, [`Failed::Fault`] for one that cannot be read, behind all others.
     pub async fn expire_due(
         &self,
         job: &str,
@@ -208,11 +208,18 @@ impl Reservations {
         let range = between_times(Timestamp::EPOCH, Timestamp::from_millis(now.as_millis().saturating_add(1)));
         let query = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
         let mut pages = self.table.pages(Query { range, ..query });
-        let mut let_go: u64 = 0;
+        let (mut let_go, mut spoiled): (u64, Option<Failed>) = (0, None);
         while let Some(rows) = pages.next().await? {
             for row in rows {
                 let [pk, sk] = ["pk", "sk"].map(|name| row.text(name).unwrap_or_default().to_owned());
-                let before: Reservation = self.table.get(&Key { pk, sk }).await?;
+                let before: Reservation = match self.table.get(&Key { pk, sk }).await {
+                    Ok(before) => before,
+                    Err(failed @ Failed::Fault(_)) => {
+                        spoiled.get_or_insert(failed);
+                        continue;
+                    }
+                    Err(failed) => return Err(failed),
+                };
                 let Ok(after) = before.expire(now) else { continue };
                 let id = before.reservation_id.as_str();
                 let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
@@ -223,7 +230,7 @@ impl Reservations {
                 }
             }
         }
-        Ok(let_go)
+        spoiled.map_or(Ok(let_go), Err)
     }
 }
 

@@ -68,9 +68,11 @@ async fn of_a_settling_in_the_last_moment_and_the_job_one_has_the_money() {
 }
 
 #[tokio::test]
-async fn an_operator_with_a_reservation_that_cannot_be_read_keeps_nobody_elses_held_and_fails_the_tick() {
+async fn a_reservation_that_cannot_be_read_keeps_no_other_one_held_and_fails_the_tick() {
     let world = World::new().await;
     let spoiled = reservation_of(&world, &world.pennco).await;
+    budget(&world, "budget.sms", 500).await;
+    let another = hold(&world, &world.pennco.settlement, "r1", &held("budget.sms", 300)).await;
     let id = reservation_of(&world, &world.vishi).await;
     let records = world.table.items(RECORDS);
     let record = records.iter().find(|item| item["reservation_id"]["S"] == spoiled.as_str()).unwrap();
@@ -78,4 +80,6 @@ async fn an_operator_with_a_reservation_that_cannot_be_read_keeps_nobody_elses_h
     let ticked = tick(&world, world.now().plus_seconds(AN_HOUR)).await;
     assert!(matches!(ticked, Err(Failed::Fault(_))), "{ticked:?}");
     assert_eq!(get(&world, &world.vishi.desk, &id).await.text("/status"), "expired");
+    let another = get(&world, &world.pennco.desk, another.text("/reservation_id")).await;
+    assert_eq!(another.text("/status"), "expired", "{another:?}");
 }
