@@ -112,7 +112,7 @@ impl ReceivedStatement {
     /// Passes when its lines can be matched by hand: until it is matched the job may still book any of them.
     fn must_be_matched(&self) -> Result<(), Refusal> {
         if let Some(partner_id) = &self.partner_id {
-            return Err(Refusal::PartnerStatement { partner_id: partner_id.clone() });
+            return Err(Refusal::PartnerStatement { partner_id: partner_id.to_string() });
         }
         let legal_moves = match self.status {
             StatementStatus::Received => vec![StatementStatus::Matching.as_str().to_owned()],

@@ -65,7 +65,7 @@ pub enum Refusal {
     #[error("this is {partner_id}'s own statement: its lines settle nothing")]
     PartnerStatement {
         /// Whose.
-        partner_id: PartnerName,
+        partner_id: String,
     },
     /// A match has no more lines and payments than one booking holds.
     #[error("a match has at most {most} lines and payments")]
