@@ -1,4 +1,4 @@
-//! `POST /api/v1/statements`: the settlement desk hands in a bank's statement of an account.
+//! `POST /api/v1/statements`: the settlement desk hands in a bank's statement of an account, or a partner's own.
 
 use domain::{
     Failed,
@@ -16,6 +16,9 @@ pub async fn handle(
     statements: &StatementWriter,
     call: Call<SettlementDesk, Nothing, NewStatement>,
 ) -> Result<Answer<ReceivedStatement>, Failed> {
+    if call.body.partner_id.is_some() {
+        call.body.must_be_known_to(&statements.operator(&call.command().operator).await?)?;
+    }
     let (bytes, read) = call.body.read()?;
     let decided = ReceivedStatement::receive(call.command(), &call.body, &bytes, &read);
     statements.receive(call.command(), &bytes, decided).await

@@ -111,6 +111,9 @@ impl ByHand {
 impl ReceivedStatement {
     /// Passes when its lines can be matched by hand: until it is matched the job may still book any of them.
     fn must_be_matched(&self) -> Result<(), Refusal> {
+        if let Some(partner_id) = &self.partner_id {
+            return Err(Refusal::PartnerStatement { partner_id: partner_id.to_string() });
+        }
         let legal_moves = match self.status {
             StatementStatus::Received => vec![StatementStatus::Matching.as_str().to_owned()],
             StatementStatus::Matching => vec![StatementStatus::Matched.as_str().to_owned()],
@@ -212,6 +215,7 @@ impl Members {
             lines: self.lines.iter().map(|line| line.line).collect(),
             disbursement_ids: disbursement_ids.clone(),
             payout_id: new.payout_id.clone(),
+            transfer_ids: vec![],
             kind,
             rule: Rule::Manual,
             difference_minor,
@@ -417,6 +421,7 @@ mod tests {
             statement_id: StatementId::mint(at(), &[b"s"]),
             format: StatementFormat::Csv,
             account: "hdfc".into(),
+            partner_id: None,
             file: StoredFile { key: "k".into(), sha256, bytes: 0, url: None, expires_in: None },
             first_day: date(2026, 11, 21),
             last_day: date(2026, 11, 21),
@@ -438,6 +443,7 @@ mod tests {
     fn line(number: u32, amount_minor: i64) -> KeptLine {
         KeptLine {
             statement_id: StatementId::mint(at(), &[b"s"]),
+            partner_id: None,
             line: number,
             bank_reference: format!("UTR{number}"),
             part: None,

@@ -5,23 +5,30 @@
 //! lines belong to is decided once and written down before the first match is booked, so that a job that died goes on
 //! with the same plan and ends with the same report.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    str::FromStr,
+};
 
 use data_encoding::BASE64;
 use garde::Validate;
-use jiff::ToSpan;
+use jiff::{ToSpan, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Command, Currency, Day, DisbursementId, Failed, Flaw, Money, PayoutId, StatementId, Timestamp,
+    Command, Currency, Day, DisbursementId, Failed, Flaw, Money, PartnerName, PayoutId, StatementId, Timestamp,
+    TransferId,
     access::{Belongings, Owned},
     disbursement::{Instruction, MATCHING_RULES, Reconciliation as Said, ReconciliationOutcome, StatementMatch},
     id::Sha256Hex,
+    ledger::{Entry, TransferKind},
     matching::{
         self, Age, Candidate, Criterion, Evidence, Expected, Match, MatchKind, Reconciliation, SmallestEdit,
         UnmatchedExpected,
     },
+    operator::Operator,
     payout::{Clock, Payout},
     settlement::StoredFile,
     statement::{self, Statement, StatementFormat, StatementLine, plain_reference},
@@ -31,6 +38,11 @@ use crate::{
 const MOST_FLAWS: usize = 100;
 /// Days between the first and the last line of a statement at most: a quarter. All payments of these days are read for it.
 const MOST_DAYS: i64 = 92;
+/// The same of a partner's statement: a month. All entries of these days are read for it.
+const MOST_DAYS_OF_PARTNER: i64 = 31;
+/// A partner's system books a visit when it is planned or when it hears of it: up to three days around it. To the paisa, like
+/// a bank.
+const PARTNER_RULES: matching::Rules = matching::Rules { early_days: 3, ..MATCHING_RULES };
 /// Lines and payments of a match at most: a line is two or three items of a transaction, a payment is one, the commit is
 /// one, and DynamoDB takes 100.
 pub(crate) const MOST_MEMBERS: usize = 32;
@@ -63,6 +75,10 @@ pub struct NewStatement {
     #[garde(skip)]
     #[serde(default)]
     pub encoding: ContentEncoding,
+    /// The partner whose own statement it is; left out for one of the operator's bank.
+    #[garde(skip)]
+    #[serde(default)]
+    pub partner_id: Option<PartnerName>,
 }
 
 #[expect(clippy::ptr_arg, reason = "garde hands over the field's own type")]
@@ -80,6 +96,20 @@ fn flaw(code: &'static str, detail: impl Into<String>) -> Flaw {
 }
 
 impl NewStatement {
+    /// Passes when the operator works for the partner whose statement it is, if it is one's.
+    ///
+    /// # Errors
+    /// [`Failed::Invalid`] at `/partner_id`.
+    pub fn must_be_known_to(&self, operator: &Operator) -> Result<(), Failed> {
+        match &self.partner_id {
+            Some(partner) if !operator.partners.contains(partner) => {
+                let detail = "this operator does not work for that partner";
+                Err(Failed::invalid(Flaw::new("/partner_id", "unknown_partner", detail)))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// The file's bytes and what they say.
     ///
     /// # Errors
@@ -188,6 +218,9 @@ pub struct ReceivedStatement {
     pub format: StatementFormat,
     /// The operator's word for the bank account.
     pub account: String,
+    /// The partner whose own statement it is; none for one of the operator's bank.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub partner_id: Option<PartnerName>,
     /// The file as the bank made it, under the digest of its bytes.
     pub file: StoredFile,
     /// Value date of its first line in time.
@@ -286,9 +319,10 @@ impl ReceivedStatement {
         let (Some(first_day), Some(last_day)) = (days().min(), days().max()) else {
             return Err(Failed::invalid(flaw("statement_empty", "the statement has no booked lines")));
         };
-        if last_day > first_day.saturating_add(MOST_DAYS.days()) {
+        let most_days = if new.partner_id.is_some() { MOST_DAYS_OF_PARTNER } else { MOST_DAYS };
+        if last_day > first_day.saturating_add(most_days.days()) {
             let detail =
-                format!("its lines are of {first_day} to {last_day}; a statement spans {MOST_DAYS} days at most");
+                format!("its lines are of {first_day} to {last_day}; such a statement spans {most_days} days at most");
             let hint = "one of these days is a slip of the pen, or the file is several statements";
             return Err(Failed::invalid(flaw("statement_span", detail).with_hint(hint)));
         }
@@ -297,6 +331,7 @@ impl ReceivedStatement {
             statement_id: StatementId::mint(command.at, &command.seed()),
             format: new.format,
             account: new.account.clone(),
+            partner_id: new.partner_id.clone(),
             file: StoredFile {
                 key: Self::file_key(command.operator.as_str(), new.format, &read.sha256),
                 sha256: read.sha256.clone(),
@@ -319,6 +354,25 @@ impl ReceivedStatement {
             received_at: command.at,
             version: 1,
         })
+    }
+
+    /// What its lines are held against the expected by.
+    #[must_use]
+    pub fn rules(&self) -> matching::Rules {
+        if self.partner_id.is_some() { PARTNER_RULES } else { MATCHING_RULES }
+    }
+
+    /// Whether a day is one of the days that it is of.
+    fn is_of(&self, day: Day) -> bool {
+        (self.first_day..=self.last_day).contains(&day)
+    }
+
+    /// The days that what it shows may be of: its own, and around them what its rules allow.
+    #[must_use]
+    pub fn days_shown(&self) -> RangeInclusive<Day> {
+        let rules = self.rules();
+        self.first_day.saturating_sub(rules.date_drift_days.days())
+            ..=self.last_day.saturating_add(rules.early_days.days())
     }
 
     /// The statement with its plan.
@@ -448,6 +502,9 @@ pub struct LineMatch {
     /// The payout that the one line of the match bears out, exactly.
     #[serde(default)]
     pub payout_id: Option<PayoutId>,
+    /// Of a partner's statement: the transfers that the lines agree with, in order; nothing is settled by them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub transfer_ids: Vec<TransferId>,
     /// How many belong to how many.
     pub kind: MatchKind,
     /// What ties them together.
@@ -478,6 +535,9 @@ pub struct TakenApart {
 pub struct KeptLine {
     /// The statement.
     pub statement_id: StatementId,
+    /// The partner whose own statement it is; none for one of the operator's bank.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub partner_id: Option<PartnerName>,
     /// Its position in the statement, from 1.
     pub line: u32,
     /// The bank's own reference.
@@ -648,6 +708,18 @@ impl Plan {
         let repeated = holders.into_iter().map(|(line, holder)| RepeatedLine { line, holder });
         Self { repeated: repeated.collect(), expected, found }
     }
+
+    /// The same of a partner's statement, whose lines are taken by nothing. What is expected beside its own days, because
+    /// its system may be early or late, is not missed when it is not shown.
+    #[must_use]
+    pub fn of_partner(statement: &ReceivedStatement, lines: &[StatementLine], mut expected: Vec<Expected>) -> Self {
+        expected.sort_by(|one, other| one.id.cmp(&other.id));
+        let mut found = matching::reconcile(lines, &expected, &statement.rules());
+        let due: BTreeSet<&str> =
+            expected.iter().filter(|thing| statement.is_of(thing.date)).map(|thing| thing.id.as_str()).collect();
+        found.unmatched_expected.retain(|missing| due.contains(missing.id.as_str()));
+        Self { repeated: vec![], expected, found }
+    }
 }
 
 /// A match about to be booked.
@@ -714,6 +786,7 @@ impl<'a> Matching<'a> {
         let line = self.lines.get(&number)?;
         Some(KeptLine {
             statement_id: self.statement.statement_id.clone(),
+            partner_id: self.statement.partner_id.clone(),
             line: number,
             bank_reference: line.bank_reference.clone(),
             part: self.names.get(&number).and_then(|name| name.part.clone()),
@@ -745,12 +818,13 @@ impl<'a> Matching<'a> {
     }
 
     fn booking(&self, found: &Match) -> Result<Booking, Failed> {
-        let (disbursement_ids, payout_id) = subjects(found)?;
+        let Subjects { disbursement_ids, payout_id, transfer_ids } = self.subjects(found)?;
         let rule = Rule::from(found.by);
         let matched = LineMatch {
             lines: found.lines.clone(),
             disbursement_ids: disbursement_ids.clone(),
             payout_id: payout_id.clone(),
+            transfer_ids,
             kind: found.kind,
             rule,
             difference_minor: found.difference_minor,
@@ -830,25 +904,66 @@ impl<'a> Matching<'a> {
             statement_id: self.statement.statement_id.clone(),
             account: self.statement.account.clone(),
             sha256: self.statement.file.sha256.clone(),
-            rules: MATCHING_RULES,
+            rules: self.statement.rules(),
             lines,
             missing_payments: self.plan.found.unmatched_expected.clone(),
         })
     }
 }
 
-/// What a match is about: payments, or one payout by itself.
-fn subjects(found: &Match) -> Result<(Vec<DisbursementId>, Option<PayoutId>), Failed> {
-    if let [id] = found.expected.as_slice()
-        && let Ok(payout_id) = id.parse::<PayoutId>()
-    {
-        if found.kind != MatchKind::OneToOne || found.difference_minor != 0 {
-            return Err(Failed::fault("a payout is one line, exactly"));
+/// What a match is about.
+#[derive(Default)]
+struct Subjects {
+    disbursement_ids: Vec<DisbursementId>,
+    payout_id: Option<PayoutId>,
+    transfer_ids: Vec<TransferId>,
+}
+
+impl Matching<'_> {
+    /// What a match is about: payments, or one payout by itself; of a partner's statement transfers.
+    fn subjects(&self, found: &Match) -> Result<Subjects, Failed> {
+        if self.statement.partner_id.is_some() {
+            return Ok(Subjects { transfer_ids: ids(found)?, ..Subjects::default() });
         }
-        return Ok((vec![], Some(payout_id)));
+        if let [id] = found.expected.as_slice()
+            && let Ok(payout_id) = id.parse::<PayoutId>()
+        {
+            if found.kind != MatchKind::OneToOne || found.difference_minor != 0 {
+                return Err(Failed::fault("a payout is one line, exactly"));
+            }
+            return Ok(Subjects { payout_id: Some(payout_id), ..Subjects::default() });
+        }
+        Ok(Subjects { disbursement_ids: ids(found)?, ..Subjects::default() })
     }
-    let ids = found.expected.iter().map(|id| id.parse().map_err(Failed::fault));
-    Ok((ids.collect::<Result<Vec<DisbursementId>, Failed>>()?, None))
+}
+
+/// What was expected of a match, as ids of one kind.
+fn ids<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(found: &Match) -> Result<Vec<T>, Failed> {
+    found.expected.iter().map(|id| id.parse().map_err(Failed::fault)).collect()
+}
+
+/// What a partner's own statement should show of an entry of its control account, which has it from the operator's side:
+/// what was collected is a credit, what was handed over a debit, on the day of the visit and by the partner's reference.
+/// None of what is the operator's own: what a settled day moves on.
+#[must_use]
+pub fn shown_to_partner(entry: &Entry, zone: &TimeZone) -> Option<Expected> {
+    match entry.kind {
+        TransferKind::Settlement | TransferKind::Payout => None,
+        TransferKind::Collection
+        | TransferKind::Disbursement
+        | TransferKind::Reversal
+        | TransferKind::Adjustment
+        | TransferKind::Deposit
+        | TransferKind::Budget
+        | TransferKind::FloatIssue => Some(Expected {
+            id: entry.transfer_id.to_string(),
+            reference: entry.subject.reference.clone().unwrap_or_default(),
+            end_to_end: entry.subject.reference.clone(),
+            amount: entry.amount.negated().ok()?,
+            date: entry.effective_at.day_in(zone),
+            tie: matching::Tie::Any,
+        }),
+    }
 }
 
 /// What is said of a payment that lines settle.

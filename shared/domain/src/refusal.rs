@@ -61,6 +61,12 @@ pub enum Refusal {
         /// Which.
         payout_id: String,
     },
+    /// A partner's statement settles nothing.
+    #[error("this is {partner_id}'s own statement: its lines settle nothing")]
+    PartnerStatement {
+        /// Whose.
+        partner_id: String,
+    },
     /// A match has no more lines and payments than one booking holds.
     #[error("a match has at most {most} lines and payments")]
     TooManyMembers {
@@ -372,6 +378,7 @@ impl Refusal {
             Self::LineRepeated { .. } => "line_repeated",
             Self::LineNotMatched { .. } => "line_not_matched",
             Self::PaidByStatement { .. } => "paid_by_statement",
+            Self::PartnerStatement { .. } => "partner_statement",
             Self::TooManyMembers { .. } => "too_many_members",
             Self::CurrencyMixed { .. } => "currency_mixed",
             Self::WrongDirection { .. } => "wrong_direction",
@@ -429,6 +436,7 @@ impl Refusal {
             | Self::LineRepeated { .. }
             | Self::LineNotMatched { .. }
             | Self::PaidByStatement { .. }
+            | Self::PartnerStatement { .. }
             | Self::BusinessDayClosed { .. }
             | Self::BusinessDayOpen { .. }
             | Self::BusinessDayTooEarly { .. }

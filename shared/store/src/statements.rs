@@ -3,19 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Command, Day, Delivery, DisbursementId, Event, Failed, OperatorName, PayoutId, Refusal, StatementId,
+    Command, Day, Delivery, DisbursementId, Event, Failed, OperatorName, PartnerName, PayoutId, Refusal, StatementId,
+    Timestamp,
     access::Unseen,
     by_hand::{ByHand, ChangedLines, Members, NewMatch},
     delivery::DeliveryStatus,
     disbursement::Instruction,
     event::Happened,
     id::Sha256Hex,
+    ledger::{Account, Entry},
     matching::Expected,
     operator::Operator,
     payout::{Clock, Payout, PayoutStatus},
     reconciliation::{
         Booking, KeptLine, LineFilter, LineName, LineStatus, Matching, Plan, ReceivedStatement, StatementStatus,
-        line_names,
+        line_names, shown_to_partner,
     },
     statement::{self, Statement},
 };
@@ -81,6 +83,8 @@ fn line_item(operator: &OperatorName, line: &KeptLine) -> Result<Item, Failed> {
         keys::worklist_line(line.line),
     );
     Ok(match line.status {
+        // What a partner shows is read beside its statement, not worked off at the desk.
+        _ if line.partner_id.is_some() => item,
         LineStatus::Unmatched => item.in_index(
             keys::OWNER,
             keys::owner_of_unmatched_lines(operator),
@@ -396,6 +400,14 @@ impl StatementWriter {
         Self { table, files }
     }
 
+    /// The operator whose partner a statement may be of.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none.
+    pub async fn operator(&self, operator: &OperatorName) -> Result<Operator, Failed> {
+        self.table.get(&keys::operator(operator)).await
+    }
+
     /// Keeps a statement: the bank's bytes under their digest first, then the statement, which is known by that digest for
     /// ever.
     ///
@@ -497,8 +509,16 @@ impl StatementWriter {
         read: &Statement,
     ) -> Result<(ReceivedStatement, Plan), Failed> {
         let operator: Operator = self.table.get(&keys::operator(&command.operator)).await?;
-        let holders = self.holders(&command.operator, read).await?;
-        let plan = Plan::make(&read.lines, &holders, self.expected(&operator, before).await?);
+        let plan = match &before.partner_id {
+            Some(partner) => {
+                let expected = self.shown_to_partner(&operator, partner, before).await?;
+                Plan::of_partner(before, &read.lines, expected)
+            }
+            None => {
+                let holders = self.holders(&command.operator, read).await?;
+                Plan::make(&read.lines, &holders, self.expected(&operator, before).await?)
+            }
+        };
         let bytes = serde_json::to_vec(&plan).map_err(Failed::fault)?;
         let key = before.plan_key(command.operator.as_str(), &Sha256Hex::of(&bytes));
         let planned = before.planned(self.files.write(&key, "application/json", &bytes).await?);
@@ -572,6 +592,36 @@ impl StatementWriter {
         Ok(expected)
     }
 
+    /// What a partner's own statement may show: the entries of its control account by the day on which they happened,
+    /// without those that were taken back, and what took them back. An entry is posted when it happens or later: from the
+    /// first of these days on all are read.
+    async fn shown_to_partner(
+        &self,
+        operator: &Operator,
+        partner: &PartnerName,
+        received: &ReceivedStatement,
+    ) -> Result<Vec<Expected>, Failed> {
+        let (zone, days) = (operator.time_zone(), received.days_shown());
+        // A day in any zone begins within a day of its beginning in UTC.
+        let from = Timestamp::start_of_utc_day(*days.start()).plus_seconds(-86_400);
+        let range = Range::Between(from.to_string(), "~".to_owned());
+        let ledger = keys::ledger(&operator.operator, &Account::PartnerControl(partner.clone()));
+        let mut pages = self.table.pages(Query { range, ..Query::of(&self.table.names.ledger, ledger) });
+        let (mut shown, mut taken_back) = (BTreeMap::new(), BTreeSet::new());
+        while let Some(rows) = pages.next().await? {
+            for row in rows {
+                let entry: Entry = row.read()?;
+                if let Some(reversed) = &entry.subject.reverses {
+                    taken_back.extend([reversed.transfer_id.to_string(), entry.transfer_id.to_string()]);
+                }
+                let thing = shown_to_partner(&entry, &zone).filter(|thing| days.contains(&thing.date));
+                shown.extend(thing.map(|thing| (thing.id.clone(), thing)));
+            }
+        }
+        shown.retain(|id, _| !taken_back.contains(id));
+        Ok(shown.into_values().collect())
+    }
+
     /// Lines that have their outcome, and whether the job matched them.
     async fn done(&self, operator: &OperatorName, statement_id: &StatementId) -> Result<BTreeMap<u32, bool>, Failed> {
         let range = Range::Prefix(keys::LINE_PREFIX.to_owned());
@@ -607,7 +657,9 @@ impl StatementWriter {
         }
         let operator = &command.operator;
         let holder = booking.disbursement_ids.first().map_or("", |id| id.as_str());
-        let mut writes = take(&self.table, operator, &booking.lines, holder)?;
+        // A partner's lines are no bank's: they take no name, and settle nothing.
+        let of_bank = booking.lines.iter().filter(|line| line.partner_id.is_none());
+        let mut writes = take(&self.table, operator, of_bank, holder)?;
         for line in &booking.lines {
             writes.push(self.table.create(line_item(operator, line)?, Lost::Moved)?);
         }
@@ -621,7 +673,9 @@ impl StatementWriter {
             events.push(Event::of(command, Happened::DisbursementReconciled, id.as_str(), Some(&before.region)));
         }
         let lines = booking.lines.len();
-        Ok(Accepted { status: 200, answer: Booked { lines }, subject: holder.to_owned(), events, writes })
+        let statement = booking.lines.first().map(|line| line.statement_id.to_string()).unwrap_or_default();
+        let subject = if holder.is_empty() { statement } else { holder.to_owned() };
+        Ok(Accepted { status: 200, answer: Booked { lines }, subject, events, writes })
     }
 
     /// A payout that lines bear out. It is posted now: the statement came before, and maybe before the cut of a day that is

@@ -26,7 +26,7 @@ pub(crate) fn unmatching(person: &Person, id: &str, key: &str, line: u32) -> Res
     command(person, &STATEMENT_LINE_UNMATCH, key, &body).path("statement_id", id)
 }
 
-async fn take_apart(world: &World, id: &str, key: &str, line: u32) -> Reply {
+pub(crate) async fn take_apart(world: &World, id: &str, key: &str, line: u32) -> Reply {
     call(world, &STATEMENT_LINE_UNMATCH, &unmatching(&world.pennco.settlement, id, key, line)).await
 }
 

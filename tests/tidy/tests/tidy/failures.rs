@@ -47,6 +47,7 @@ fn samples() -> Vec<Failed> {
         Refusal::LineRepeated { line: 0 },
         Refusal::LineNotMatched { line: 0 },
         Refusal::PaidByStatement { payout_id: text() },
+        Refusal::PartnerStatement { partner_id: text() },
         Refusal::TooManyMembers { most: 0 },
         Refusal::CurrencyMixed { currencies: vec![] },
         Refusal::WrongDirection { line: 0 },

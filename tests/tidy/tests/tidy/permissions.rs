@@ -12,7 +12,7 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 124] = [
+const USES: [(&str, &str); 125] = [
     ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
     ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
@@ -156,8 +156,9 @@ const USES: [(&str, &str); 124] = [
     ("Settlements::operators", "Records:Query"),
     (
         "StatementWriter::match_lines",
-        "Records:BatchGetItem Records:GetItem Records:PutItem Records:Query Records:UpdateItem RecordsWorklist:Query Ledger:PutItem FilesStatements:AbortMultipartUpload FilesStatements:GetObject FilesStatements:PutObject",
+        "Records:BatchGetItem Records:GetItem Records:PutItem Records:Query Records:UpdateItem RecordsWorklist:Query Ledger:PutItem Ledger:Query FilesStatements:AbortMultipartUpload FilesStatements:GetObject FilesStatements:PutObject",
     ),
+    ("StatementWriter::operator", "Records:GetItem"),
     (
         "StatementWriter::receive",
         "Records:GetItem Records:PutItem FilesStatements:AbortMultipartUpload FilesStatements:PutObject",
