@@ -264,26 +264,9 @@ impl Approvals {
         let partition = keys::worklist_of_approvals(operator, ApprovalStatus::Pending.as_str());
         let range = between_times(Timestamp::EPOCH, Timestamp::from_millis(now.as_millis().saturating_add(1)));
         let query = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
-        let mut pages = self.table.pages(Query { range, ..query });
-        let (mut moved, mut spoiled): (u64, Option<Failed>) = (0, None);
-        while let Some(rows) = pages.next().await? {
-            for row in rows {
-                let key = Key {
-                    pk: row.text("pk").unwrap_or_default().to_owned(),
-                    sk: row.text("sk").unwrap_or_default().to_owned(),
-                };
-                let command = |id: &str| Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
-                match self.expire(&key, command).await {
-                    Ok(is_moved) => moved = moved.saturating_add(u64::from(is_moved)),
-                    Err(Failed::Moved | Failed::InProgress) => {}
-                    Err(failed @ Failed::Fault(_)) => {
-                        spoiled.get_or_insert(failed);
-                    }
-                    Err(failed) => return Err(failed),
-                }
-            }
-        }
-        spoiled.map_or(Ok(moved), Err)
+        let command = |id: &str| Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
+        let expire = async |key: Key| self.expire(&key, command).await;
+        self.table.for_each(Query { range, ..query }, expire).await
     }
 
     /// Moves an approval if its time has passed; whether it did.

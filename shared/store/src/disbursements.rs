@@ -16,7 +16,7 @@ use crate::{
     answer::{Answer, Outcome},
     approvals,
     commit::Accepted,
-    deliveries, keys, reservations,
+    deliveries, keys, reservations, statements,
     table::{Item, Lost, Table, Write},
 };
 
@@ -227,7 +227,7 @@ impl Disbursements {
                 let mut writes = vec![self.table.replace(Item::of(&place, before)?, Item::of(&place, &after)?)?];
                 let line = after.reconciliation.as_ref().map_or("", |said| said.bank_reference.as_str());
                 let line = keys::bank_line(&command.operator, line);
-                let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });
+                let taken = statements::taken();
                 let happened = match outcome {
                     ReconciliationOutcome::Reconciled => {
                         writes.push(self.table.create(Item::at(&line).with("holder", id), taken)?);

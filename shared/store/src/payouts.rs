@@ -15,7 +15,7 @@ use crate::{
     answer::{Answer, Page},
     commit::Accepted,
     cursor::{CursorKey, PageRequest},
-    keys, settlements,
+    keys, settlements, statements,
     table::{Direction, Item, Lost, Query, Range, Table, Write},
 };
 
@@ -75,9 +75,8 @@ pub(crate) fn take_reference(
     reference: &str,
     payout: &Payout,
 ) -> Result<Write, Failed> {
-    let taken = Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id });
     let line = Item::at(&keys::bank_line(operator, reference)).with("holder", payout.payout_id.as_str());
-    table.create(line, taken)
+    table.create(line, statements::taken())
 }
 
 /// Payouts of an operator that are open, or that are not, of these business days.

@@ -207,30 +207,14 @@ impl Reservations {
         let partition = keys::worklist_of_reservations(operator, ReservationStatus::Open.as_str());
         let range = between_times(Timestamp::EPOCH, Timestamp::from_millis(now.as_millis().saturating_add(1)));
         let query = Query::of_index(&self.table.names.records, keys::WORKLIST, partition);
-        let mut pages = self.table.pages(Query { range, ..query });
-        let (mut let_go, mut spoiled): (u64, Option<Failed>) = (0, None);
-        while let Some(rows) = pages.next().await? {
-            for row in rows {
-                let [pk, sk] = ["pk", "sk"].map(|name| row.text(name).unwrap_or_default().to_owned());
-                let before: Reservation = match self.table.get(&Key { pk, sk }).await {
-                    Ok(before) => before,
-                    Err(failed @ Failed::Fault(_)) => {
-                        spoiled.get_or_insert(failed);
-                        continue;
-                    }
-                    Err(failed) => return Err(failed),
-                };
-                let Ok(after) = before.expire(now) else { continue };
-                let id = before.reservation_id.as_str();
-                let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
-                match self.release(&command, &before, Ok(after)).await {
-                    Ok(_) => let_go = let_go.saturating_add(1),
-                    Err(Failed::Moved | Failed::InProgress) => {}
-                    Err(failed) => return Err(failed),
-                }
-            }
-        }
-        spoiled.map_or(Ok(let_go), Err)
+        let let_go = async |key: Key| {
+            let before: Reservation = self.table.get(&key).await?;
+            let Ok(after) = before.expire(now) else { return Ok(false) };
+            let id = before.reservation_id.as_str();
+            let command = Command::of_job(operator.clone(), job, id, now, request_id.to_owned());
+            self.release(&command, &before, Ok(after)).await.map(|_| true)
+        };
+        self.table.for_each(Query { range, ..query }, let_go).await
     }
 }
 

@@ -94,7 +94,8 @@ fn line_item(operator: &OperatorName, line: &KeptLine) -> Result<Item, Failed> {
     })
 }
 
-fn taken() -> Lost {
+/// That a bank line has settled something already.
+pub(crate) fn taken() -> Lost {
     Lost::Taken(|existing_id| Refusal::BankLineAlreadyMatched { existing_id })
 }
 

@@ -715,6 +715,33 @@ impl Table {
         keys.into_iter().filter_map(|key| found.remove(&(key.pk, key.sk))).map(Item::read).collect()
     }
 
+    /// Does a job's work on each item that rows of an index stand for, and counts those on which there was some. One that
+    /// somebody else moves meanwhile is left to them.
+    ///
+    /// # Errors
+    /// What kept the work from going on; [`Failed::Fault`] of a single item behind all others.
+    pub(crate) async fn for_each(
+        &self,
+        query: Query<'_>,
+        work: impl AsyncFn(Key) -> Result<bool, Failed>,
+    ) -> Result<u64, Failed> {
+        let (mut done, mut spoiled): (u64, Option<Failed>) = (0, None);
+        let mut pages = self.pages(query);
+        while let Some(rows) = pages.next().await? {
+            for row in rows {
+                match work(row.key()).await {
+                    Ok(is_done) => done = done.saturating_add(u64::from(is_done)),
+                    Err(Failed::Moved | Failed::InProgress) => {}
+                    Err(failed @ Failed::Fault(_)) => {
+                        spoiled.get_or_insert(failed);
+                    }
+                    Err(failed) => return Err(failed),
+                }
+            }
+        }
+        spoiled.map_or(Ok(done), Err)
+    }
+
     /// A page of a partition, consistent, or of an index, which lags behind by up to about a second.
     pub(crate) async fn query(&self, query: Query<'_>) -> Result<(Vec<Item>, Option<Item>), Failed> {
         let (pk, sk) = query
