@@ -26,7 +26,7 @@ pub enum ExportKind {
     Deliveries,
     /// Ledger entries booked that UTC day.
     Entries,
-    /// Points of the batches that began that UTC day.
+    /// Points captured that UTC day.
     Tracks,
 }
 

@@ -45,7 +45,7 @@
 //! | records | `{op}#commit#{principal}#{function}#{key}` | `commit` | idempotency record, receipt, audit row, outbox message |
 //! | ledger | `{op}#{account}` | `{at}#{transfer}` | an entry |
 //! | ledger | `{op}#transfer#{transfer}` | `transfer` | a transfer, whole |
-//! | tracks | `{op}#{agent}#{day}` | `{captured_at}#{batch}` | a location batch |
+//! | tracks | `{op}#{agent}#{day}` | `{captured_at}#{batch}` | the points that a location batch has of a UTC day |
 //!
 //! | index of records | pk | sk | lists |
 //! |---|---|---|---|

@@ -1,4 +1,4 @@
-//! Location batches: one item a batch, one write unit a kilobyte.
+//! Location batches: one item for each UTC day that a batch touches, one write unit a kilobyte.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub struct Tracks {
 pub struct RecordedBatch {
     /// Its id.
     pub batch_id: BatchId,
-    /// Whether it was kept now; otherwise the very same batch came before.
+    /// Whether any of it was kept now; otherwise the very same batch came before.
     pub is_new: bool,
 }
 
@@ -37,7 +37,8 @@ impl Tracks {
         Self { table }
     }
 
-    /// Keeps a batch: one conditional put. The same points again are the same item.
+    /// Keeps a batch of points, oldest first: one conditional put for each UTC day that it touches.
+    /// The same points again are the same items, so a batch that was kept in part is made whole when it comes again.
     ///
     /// # Errors
     /// [`Failed::Later`] when the table does not answer.
@@ -48,17 +49,19 @@ impl Tracks {
         kept: &[Point],
         at: Timestamp,
     ) -> Result<RecordedBatch, Failed> {
-        let packed = Packed::of(kept);
-        let batch_id = packed.batch_id(operator, agent_id.as_str());
-        let first = kept.first().map_or(at, |point| point.captured_at);
-        let item = Item::at(&keys::batch(operator, agent_id, first, &batch_id))
-            .with_bytes("points", packed.as_bytes())
-            .with_number("expires", at.as_seconds().saturating_add(KEPT_SECONDS));
-        let is_new = self.table.put_if(&self.table.names.tracks, item, "attribute_not_exists(pk)").await?;
+        let batch_id = Packed::of(kept).batch_id(operator, agent_id.as_str());
+        let mut is_new = false;
+        for of_a_day in kept.chunk_by(|one, next| one.captured_at.utc_day() == next.captured_at.utc_day()) {
+            let first = of_a_day.first().map_or(at, |point| point.captured_at);
+            let item = Item::at(&keys::batch(operator, agent_id, first, &batch_id))
+                .with_bytes("points", Packed::of(of_a_day).as_bytes())
+                .with_number("expires", at.as_seconds().saturating_add(KEPT_SECONDS));
+            is_new |= self.table.put_if(&self.table.names.tracks, item, "attribute_not_exists(pk)").await?;
+        }
         Ok(RecordedBatch { batch_id, is_new })
     }
 
-    /// An agent's points of batches that began on a UTC day, each moment once, batch by batch.
+    /// An agent's points of a UTC day, each moment once, oldest first.
     ///
     /// # Errors
     /// [`Failed::Fault`] when a batch is not packed points.

@@ -1,5 +1,6 @@
 //! `export-build`: builds a requested file, in bounded memory, with its manifest.
 
+use domain::Timestamp;
 use serde_json::{Value, json};
 use testkit::World;
 
@@ -77,6 +78,18 @@ async fn tracks_show_each_point_once() {
     record(&world, agent, &[point(60, 18.521), point(30, 18.522)]).await;
     let (file, described) = built(&world, "tracks").await;
     assert_eq!((described["count"].as_u64(), file.lines().count()), (Some(3), 4), "{file}");
+}
+
+#[tokio::test]
+async fn a_batch_that_spans_midnight_is_in_the_file_of_each_of_its_days() {
+    let world = World::new().await;
+    let midnight = Timestamp::start_of_utc_day(world.now().utc_day());
+    let before = world.now().millis_since(midnight) / 1000;
+    let points = [point(before + 3_600, 18.52), point(before + 1, 18.53), point(before, 18.53), point(60, 18.54)];
+    assert_eq!(record(&world, &world.pennco.agents[0], &points).await.json["accepted"], 4);
+    let (file, described) = built(&world, "tracks").await;
+    assert_eq!(described["count"], 2, "{file}");
+    assert!(file.contains(&midnight.to_string()), "midnight begins the day: {file}");
 }
 
 #[tokio::test]

@@ -71,6 +71,25 @@ async fn a_batch_costs_one_call_and_a_write_unit_a_kilobyte() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_two_days_is_an_item_a_day_and_what_a_fault_left_out_comes_with_its_repeat() {
+    let world = World::new().await;
+    let agent = &world.pennco.agents[0];
+    let points = [point(86_400, 18.52), point(60, 18.52)];
+    world.table.crash_before(2);
+    assert_eq!(record(&world, agent, &points).await.said(), (503, "unavailable"));
+    world.table.recover();
+    assert_eq!(world.table.items(TRACKS).len(), 1, "the second item was not written");
+    world.table.reset_calls();
+    let repeat = record(&world, agent, &points).await;
+    assert_eq!((repeat.status, &repeat.json["accepted"]), (202, &json!(2)));
+    let calls = world.table.calls();
+    assert_eq!((calls.total().count, calls.count(Operation::PutItem)), (2, 2), "{calls}");
+    let again = record(&world, agent, &points).await;
+    assert_eq!((again.text("/batch_id"), &again.json["duplicate"]), (repeat.text("/batch_id"), &json!(2)));
+    assert_eq!(world.table.items(TRACKS).len(), 2);
+}
+
 #[tokio::test]
 async fn none_or_too_many_points_are_refused() {
     let world = World::new().await;
