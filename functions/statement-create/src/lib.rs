@@ -16,10 +16,14 @@ pub async fn handle(
     statements: &StatementWriter,
     call: Call<SettlementDesk, Nothing, NewStatement>,
 ) -> Result<Answer<ReceivedStatement>, Failed> {
-    if call.body.partner_id.is_some() {
-        call.body.must_be_known_to(&statements.operator(&call.command().operator).await?)?;
-    }
     let (bytes, read) = call.body.read()?;
-    let decided = ReceivedStatement::receive(call.command(), &call.body, &bytes, &read);
+    let is_known = match &call.body.partner_id {
+        Some(_) => {
+            let known = statements.operator(&call.command().operator).await;
+            known.and_then(|operator| call.body.must_be_known_to(&operator))
+        }
+        None => Ok(()),
+    };
+    let decided = is_known.and_then(|()| ReceivedStatement::receive(call.command(), &call.body, &bytes, &read));
     statements.receive(call.command(), &bytes, decided).await
 }

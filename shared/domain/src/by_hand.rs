@@ -3,14 +3,14 @@
 //! A person may tie together what the rules of [`crate::matching`] would not: another day, another amount. What nobody
 //! may do is settle a payment twice, or with a line that has settled something else, or take back that a payout is paid.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Command, Currency, Delivery, DisbursementId, Failed, Flaw, Money, PayoutId, Refusal, StatementId,
+    Command, Currency, Day, Delivery, DisbursementId, Failed, Flaw, Money, PayoutId, Refusal, StatementId,
     disbursement::{Instruction, MATCHING_RULES, StatementMatch},
     matching::{Candidate, Criterion, MatchKind},
     payout::{Clock, Payout},
@@ -229,7 +229,8 @@ impl Members {
         let payments = self.payments.iter().map(|(before, visit)| Ok((before.clone(), booking.settle(before, visit)?)));
         let payments = payments.collect::<Result<_, Failed>>()?;
         let payout = self.payout.as_ref().map(|(before, clock)| {
-            before.must_be_shown_by(&self.lines, clock)?;
+            before
+                .must_be_shown_by(&self.lines, clock.days.today(before.instructed_at)..=clock.days.today(command.at))?;
             Ok::<_, Failed>((before.clone(), booking.bear_out(before, clock, command)?))
         });
         let payout = payout.transpose()?;
@@ -327,19 +328,19 @@ impl Members {
 }
 
 impl Payout {
-    /// Passes when lines that somebody says bear it out can: of exactly its amount, and not from before there was a payout.
-    fn must_be_shown_by(&self, lines: &[KeptLine], clock: &Clock) -> Result<(), Failed> {
+    /// Passes when lines that somebody says bear it out can: of exactly its amount, of a day since there is a payout, and
+    /// not of one that is still to come, for what is owed for a delay is counted up to it.
+    fn must_be_shown_by(&self, lines: &[KeptLine], days: RangeInclusive<Day>) -> Result<(), Failed> {
         let mut flaws = vec![];
-        let first = clock.days.today(self.instructed_at);
         for line in lines {
             if line.amount.negated().ok() != Some(self.amount) {
                 let (shown, owed) = (line.amount.amount_minor, self.amount.amount_minor);
                 let detail = format!("the line is of {shown}, the payout of {owed}: what it books is its whole amount");
                 flaws.push(Flaw::new("/payout_id", "invalid_value", detail));
             }
-            if line.value_date < first {
-                let detail =
-                    format!("the bank booked {} for {}, and the payout is of {first}", line.line, line.value_date);
+            if !days.contains(&line.value_date) {
+                let (line, booked) = (line.line, line.value_date);
+                let detail = format!("line {line} is booked for {booked}, not from {} to {}", days.start(), days.end());
                 flaws.push(Flaw::new("/lines/0", "invalid_value", detail));
             }
         }

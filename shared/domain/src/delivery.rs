@@ -3,6 +3,7 @@
 use std::fmt;
 
 use garde::Validate;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -184,6 +185,20 @@ pub struct Conclusion {
     pub proof_sha256: Option<Sha256Hex>,
 }
 
+/// A phone whose clock is further behind is not believed: agents are offline for days, not for longer than a week.
+const BELIEVED_SECONDS: i64 = 7 * 86_400;
+
+impl Conclusion {
+    /// The day of the visit in a zone, by the phone's clock: never later than it was heard of, and not more than a week
+    /// before.
+    #[must_use]
+    pub fn day_in(&self, zone: &TimeZone) -> Day {
+        let is_believed = self.occurred_at >= self.received_at.plus_seconds(-BELIEVED_SECONDS);
+        let at = if is_believed { self.occurred_at.min(self.received_at) } else { self.received_at };
+        at.day_in(zone)
+    }
+}
+
 /// A visit to be planned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
@@ -222,11 +237,17 @@ fn is_collection<C>(kind: &DeliveryKind, _: &C) -> garde::Result {
     }
 }
 
-/// References are printable ASCII without the characters that separate keys and files, at most 64.
+/// Whether a text may be a partner's reference: printable ASCII without the characters that separate keys and files, at
+/// most 64.
+#[must_use]
+pub fn may_be_reference(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+}
+
 #[expect(clippy::ptr_arg, reason = "garde hands over the field's own type")]
 pub(crate) fn is_reference<C>(reference: &String, _: &C) -> garde::Result {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
-    if (1..=64).contains(&reference.len()) && reference.bytes().all(allowed) {
+    if may_be_reference(reference) {
         Ok(())
     } else {
         Err(garde::Error::new("must be 1 to 64 letters, digits, hyphens, underscores, dots or slashes"))

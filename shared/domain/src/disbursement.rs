@@ -377,9 +377,22 @@ impl Instruction {
                 reference: String::new(),
                 end_to_end: Some(self.reference.clone()),
                 amount: self.amount.negated().ok()?,
-                date: handed_over.received_at.day_in(zone),
+                date: handed_over.day_in(zone),
                 tie: Tie::Any,
             })
+        })
+    }
+
+    /// The same of one that waits for no line: as another line has shown it, or as it was instructed.
+    #[must_use]
+    pub fn not_waiting(&self, zone: &TimeZone) -> Option<Expected> {
+        Some(Expected {
+            id: self.disbursement_id.to_string(),
+            reference: String::new(),
+            end_to_end: Some(self.reference.clone()),
+            amount: self.amount.negated().ok()?,
+            date: self.reconciliation.as_ref().map_or_else(|| self.created_at.day_in(zone), |said| said.value_date),
+            tie: Tie::NotWaiting,
         })
     }
 
@@ -592,7 +605,7 @@ impl Instruction {
             return if same { Ok(Reconciled::Already) } else { Err(self.illegal(visit).into()) };
         }
         let paid = handed_over.amount.unwrap_or(self.amount);
-        let differences = differences(paid, handed_over.received_at.day_in(zone), line);
+        let differences = differences(paid, handed_over.day_in(zone), line);
         let outcome =
             if differences.is_empty() { ReconciliationOutcome::Reconciled } else { ReconciliationOutcome::Exception };
         let reconciliation = Reconciliation {

@@ -22,7 +22,6 @@ use utoipa::ToSchema;
 
 use crate::{
     Currency, Day, Money,
-    money::Uncountable,
     statement::{StatementLine, plain_reference},
 };
 
@@ -74,6 +73,15 @@ pub enum Tie {
     Named,
     /// Nothing: no money should have moved. What names it is left to somebody, whatever else it could be.
     Never,
+    /// Nothing: it is settled, or not due yet. What names it and nothing that waits is left to somebody.
+    NotWaiting,
+}
+
+impl Tie {
+    /// Whether a line may show it.
+    fn is_due(self) -> bool {
+        matches!(self, Self::Any | Self::Named)
+    }
 }
 
 /// How far a line may be off and still be what was expected. What is below 0 counts as 0.
@@ -170,6 +178,8 @@ pub enum Criterion {
     Unnamed,
     /// It is known to have failed: no line should show it.
     SaidFailed,
+    /// It is named, and waits for no line: another has settled it, or no cash was handed over for it yet.
+    NotWaiting,
 }
 
 impl Criterion {
@@ -190,6 +200,7 @@ impl Criterion {
             Self::TakenApart => "taken_apart",
             Self::Unnamed => "unnamed",
             Self::SaidFailed => "said_failed",
+            Self::NotWaiting => "not_waiting",
         }
     }
 }
@@ -239,7 +250,14 @@ pub enum SmallestEdit {
     },
     /// One character of the reference: another, one more, one less, or two neighbours that change places.
     Reference {
-        /// What the line says.
+        /// What the line says, in upper-case letters and digits.
+        from: String,
+        /// What it would have to say, in upper-case letters and digits.
+        to: String,
+    },
+    /// One character of the end-to-end id, likewise.
+    EndToEnd {
+        /// What the line says, in upper-case letters and digits.
         from: String,
         /// What it would have to say, in upper-case letters and digits.
         to: String,
@@ -261,6 +279,7 @@ impl fmt::Display for SmallestEdit {
                 write!(f, "date {} day{plural} {way}", days.unsigned_abs())
             }
             Self::Reference { from, to } => write!(f, "reference from {from} to {to}"),
+            Self::EndToEnd { from, to } => write!(f, "end-to-end id from {from} to {to}"),
         }
     }
 }
@@ -390,31 +409,7 @@ pub fn reconcile(lines: &[StatementLine], expected: &[Expected], rules: &Rules) 
     }
 }
 
-/// What has been open for a span of days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AgeBand {
-    /// Days from which it counts.
-    pub from_days: u32,
-    /// Days up to which it counts, inclusive; none for the last band.
-    pub to_days: Option<u32>,
-    /// How many.
-    pub count: u64,
-    /// Sum of the credits, in minor units.
-    pub credits_minor: i64,
-    /// Sum of the debits, in minor units; 0 or negative.
-    pub debits_minor: i64,
-}
-
-/// How long what is unmatched in a currency has been so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Ageing {
-    /// The money it is in.
-    pub currency: Currency,
-    /// 0 to 1, 2 to 3, 4 to 7, 8 to 30 and over 30 days; always all five.
-    pub bands: Vec<AgeBand>,
-}
-
-/// How old something is, in the bands that [`ageing`] counts by: what a bank books the day after; what the window of
+/// How old something is, in the bands by which it is worked off: what a bank books the day after; what the window of
 /// days still lets match by itself; a week; a month; and what is older than any slip of a day that is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -474,29 +469,6 @@ impl Age {
 pub fn age_days(date: Day, today: Day) -> u32 {
     let days = day_number(today).saturating_sub(day_number(date)).max(0);
     u32::try_from(days).unwrap_or(u32::MAX)
-}
-
-/// Sorts what is unmatched by its age on a day, in order of currencies. What is dated later counts as new.
-///
-/// # Errors
-/// [`Uncountable::Overflow`] when a sum does not fit.
-pub fn ageing(unmatched: impl IntoIterator<Item = (Day, Money)>, today: Day) -> Result<Vec<Ageing>, Uncountable> {
-    let mut by_currency: BTreeMap<Currency, Vec<AgeBand>> = BTreeMap::new();
-    for (date, Money { amount_minor, currency }) in unmatched {
-        let days = age_days(date, today);
-        let bands = by_currency.entry(currency).or_insert_with(|| {
-            let empty =
-                |(from_days, to_days)| AgeBand { from_days, to_days, count: 0, credits_minor: 0, debits_minor: 0 };
-            Age::ALL.map(|age| empty(age.days())).to_vec()
-        });
-        let of_age = |band: &&mut AgeBand| band.to_days.is_none_or(|to_days| days <= to_days);
-        if let Some(band) = bands.iter_mut().find(of_age) {
-            band.count = band.count.saturating_add(1);
-            let sum = if amount_minor < 0 { &mut band.debits_minor } else { &mut band.credits_minor };
-            *sum = sum.checked_add(amount_minor).ok_or(Uncountable::Overflow)?;
-        }
-    }
-    Ok(by_currency.into_iter().map(|(currency, bands)| Ageing { currency, bands }).collect())
 }
 
 /// Days since 1970.
@@ -817,7 +789,7 @@ impl Desk {
 
     /// Whether a line should show an expected thing.
     fn is_due(&self, at: usize) -> bool {
-        self.thing(Of::Expected, at).is_some_and(|thing| thing.tie != Tie::Never)
+        self.thing(Of::Expected, at).is_some_and(|thing| thing.tie.is_due())
     }
 
     /// Whether a thing may be a group, or a member of one.
@@ -895,7 +867,7 @@ impl Desk {
             let is_tied = match counterpart.tie {
                 Tie::Any => is_named || !is_another(thing, counterpart),
                 Tie::Named => is_named && !counterpart.is_barred && self.failing(thing, counterpart).is_empty(),
-                Tie::Never => false,
+                Tie::Never | Tie::NotWaiting => false,
             };
             if thing.is_barred || !is_tied {
                 continue;
@@ -921,7 +893,7 @@ impl Desk {
                 NAMING.iter().zip(&named).any(|(by, open)| thing.names(*by).iter().any(|name| open.contains(name)))
             };
             let things = self.sides.of(of).things.iter().enumerate();
-            things.map(|(at, thing)| self.is_open(of, at) && thing.tie != Tie::Never && !names_open(thing)).collect()
+            things.map(|(at, thing)| self.is_open(of, at) && thing.tie.is_due() && !names_open(thing)).collect()
         };
         Both { lines: free(Of::Lines), expected: free(Of::Expected) }
     }
@@ -1100,8 +1072,8 @@ impl Desk {
         by_day
     }
 
-    /// What could be a part of a whole, with its size: within the window, of the same direction, smaller. Nothing when
-    /// there are more than [`MOST_PARTS`].
+    /// What could be a part of a whole, with its size: within the window, of the same direction, smaller, and of no other
+    /// name. Nothing when there are more than [`MOST_PARTS`].
     fn parts(&self, of: Of, whole: &Thing, by_day: &[(Currency, i64, usize)]) -> Option<Vec<(u64, usize)>> {
         let days = self.sides.of(of).window(whole);
         let (currency, size) = (whole.amount.currency, whole.amount.amount_minor.unsigned_abs());
@@ -1109,8 +1081,11 @@ impl Desk {
         let in_window = by_day.iter().skip(begins).take_while(|spot| spot.0 == currency && spot.1 <= *days.end());
         let mut parts = Vec::new();
         for (_, _, at) in in_window {
-            let part = self.thing(of.other(), *at)?.amount.amount_minor;
-            let is_part = part.signum() == whole.amount.amount_minor.signum() && part.unsigned_abs() < size;
+            let thing = self.thing(of.other(), *at)?;
+            let part = thing.amount.amount_minor;
+            let is_part = part.signum() == whole.amount.amount_minor.signum()
+                && part.unsigned_abs() < size
+                && !is_another(thing, whole);
             if is_part && parts.len() == MOST_PARTS {
                 return None;
             }
@@ -1131,7 +1106,7 @@ impl Desk {
         };
         let edit = match (found.by, found.lines.as_slice(), found.expected.as_slice()) {
             (Evidence::AmountAndDate, [line], [at]) => {
-                self.thing(Of::Lines, *line).zip(self.thing(Of::Expected, *at)).and_then(|(l, e)| reference_edit(l, e))
+                self.thing(Of::Lines, *line).zip(self.thing(Of::Expected, *at)).and_then(|(l, e)| slip_of_a_name(l, e))
             }
             _ => None,
         };
@@ -1148,6 +1123,12 @@ impl Desk {
 
 fn is_among(among: &[bool], at: usize) -> bool {
     among.get(at).copied().unwrap_or(false)
+}
+
+/// By what a line may name a payment: its end-to-end id, and the words of its narrative that are long enough.
+pub fn names_told(line: &StatementLine) -> impl Iterator<Item = &str> {
+    let long = |word: &&str| plain_reference(word).len() >= SHORTEST_NAME;
+    line.end_to_end.as_deref().into_iter().chain(words(&line.narrative).filter(long))
 }
 
 /// Words of a narrative that may be names: as they stand between blanks and commas, and as they stand between slashes.
@@ -1211,7 +1192,7 @@ impl Near {
 /// What makes a candidate likely, likeliest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness {
-    /// One names the other, which no line should show.
+    /// One names the other, which no line should show, or none any more.
     Barred,
     /// One names the other.
     Named(Evidence),
@@ -1359,18 +1340,19 @@ impl<'d> Telling<'d> {
             (None, None) if is_gone => (Likeness::FitsAndGone, Criterion::Taken),
             (None, Some(_)) if is_gone => return None,
             (Some(_), _) if expected.tie == Tie::Never => (Likeness::Barred, Criterion::SaidFailed),
+            (Some(_), _) if expected.tie == Tie::NotWaiting => (Likeness::Barred, Criterion::NotWaiting),
+            (None, _) if expected.tie == Tie::NotWaiting => return None,
             (None, first) if expected.tie == Tie::Never => {
                 (first.is_none().then_some(Likeness::Neighbour)?, Criterion::SaidFailed)
             }
             (Some(by), first) => (Likeness::Named(by), first.unwrap_or(Criterion::Ambiguous)),
             _ if is_tied => (Likeness::Tied, Criterion::Ambiguous),
             // A name weighs more than amount and day: what names something else has its own story to tell.
-            (None, None) if !are_free || is_another(line, expected) => {
-                (Likeness::FitsAndNamesAnother, Criterion::Reference)
-            }
-            (None, None) if reference_edit(line, expected).is_some() => {
+            (None, None) if !are_free => (Likeness::FitsAndNamesAnother, Criterion::Reference),
+            (None, None) if slip_of_a_name(line, expected).is_some() => {
                 (Likeness::SlipOfReference, Criterion::Reference)
             }
+            (None, None) if is_another(line, expected) => (Likeness::FitsAndNamesAnother, Criterion::Reference),
             (None, None)
                 if expected.tie == Tie::Named
                     && self.is_only(line_at, line, expected_at, expected, Evidence::AmountAndDate, &self.free) =>
@@ -1411,7 +1393,8 @@ impl<'d> Telling<'d> {
             | Criterion::TooMany
             | Criterion::TakenApart
             | Criterion::Unnamed
-            | Criterion::SaidFailed => false,
+            | Criterion::SaidFailed
+            | Criterion::NotWaiting => false,
         }
     }
 
@@ -1432,8 +1415,13 @@ impl<'d> Telling<'d> {
         let mut changed = line.clone();
         let edit = match self.desk.failing(line, expected).as_slice() {
             [] if !NAMING.into_iter().any(|by| line.shares(expected, by)) => {
-                changed.by_reference = expected.by_reference;
-                reference_edit(line, expected)?
+                let slip = slip_of_a_name(line, expected)?;
+                if matches!(slip, SmallestEdit::EndToEnd { .. }) {
+                    changed.by_end_to_end = expected.by_end_to_end;
+                } else {
+                    changed.by_reference = expected.by_reference;
+                }
+                slip
             }
             [Criterion::Amount] => {
                 changed.amount.amount_minor = wanted;
@@ -1464,7 +1452,7 @@ impl<'d> Telling<'d> {
     /// Whether a changed line and an expected thing would be each other's only fit.
     fn would_match(&self, line_at: usize, changed: &Thing, expected_at: usize, expected: &Thing) -> bool {
         let is_only = |by: Evidence, shelves| self.is_only(line_at, changed, expected_at, expected, by, shelves);
-        if changed.is_barred || expected.is_barred || expected.tie == Tie::Never {
+        if changed.is_barred || expected.is_barred || !expected.tie.is_due() {
             return false;
         }
         let mut shared = self.open_by_name.iter().filter(|(by, _)| changed.shares(expected, *by)).peekable();
@@ -1528,17 +1516,21 @@ fn is_transposed(found: i64, wanted: i64) -> bool {
     found.signum() == wanted.signum() && transpositions(found).contains(&wanted)
 }
 
-/// The slip by which one reference became another, if it is one.
-/// Whether both say what they are by an end-to-end id, and it is not the same but for a slip of the pen: then an amount
-/// and a day that agree are chance.
-fn is_another(line: &Thing, expected: &Thing) -> bool {
-    let (told, wanted) = (line.end_to_end.as_bytes(), expected.end_to_end.as_bytes());
-    !told.is_empty() && !wanted.is_empty() && told != wanted && !is_one_slip(told, wanted)
+/// Whether both say what they are by an end-to-end id, and it is not the same: then an amount and a day that agree are
+/// chance. One character is enough: references are given out by counting, and the next one is another payment.
+fn is_another(one: &Thing, other: &Thing) -> bool {
+    !one.end_to_end.is_empty() && !other.end_to_end.is_empty() && one.end_to_end != other.end_to_end
 }
 
-fn reference_edit(line: &Thing, expected: &Thing) -> Option<SmallestEdit> {
-    let is_slip = is_one_slip(line.reference.as_bytes(), expected.reference.as_bytes());
-    is_slip.then(|| SmallestEdit::Reference { from: line.reference.clone(), to: expected.reference.clone() })
+/// The slip of the pen by which a line's reference or end-to-end id became another, if it is one.
+fn slip_of_a_name(line: &Thing, expected: &Thing) -> Option<SmallestEdit> {
+    let slip =
+        |from: &str, to: &str| is_one_slip(from.as_bytes(), to.as_bytes()).then(|| (from.to_owned(), to.to_owned()));
+    let of_reference = slip(&line.reference, &expected.reference);
+    let of_id = || slip(&line.end_to_end, &expected.end_to_end);
+    of_reference
+        .map(|(from, to)| SmallestEdit::Reference { from, to })
+        .or_else(|| of_id().map(|(from, to)| SmallestEdit::EndToEnd { from, to }))
 }
 
 /// Whether one character was changed, added or left out, or two neighbours changed places; empty texts are no slips.
@@ -1811,8 +1803,11 @@ mod tests {
     fn a_line_with_an_id_of_its_own_is_not_matched_to_another_by_its_amount() {
         let expected = [thing_with_id("a", "BF-D-1001", -25_000)];
         assert_eq!(pairs(&[with_id("INV-991", line(1, "UTR1", -25_000, 0))], &expected), []);
-        let slip = pairs(&[with_id("BF-D-1010", line(1, "UTR1", -25_000, 0))], &expected);
-        assert_eq!(slip, [pair(&[1], &["a"], Evidence::AmountAndDate)], "one slip of the pen");
+        let next = with_id("BF-D-1002", line(1, "UTR1", -25_000, 0));
+        assert_eq!(pairs(std::slice::from_ref(&next), &expected), [], "one character makes it another payment");
+        let change = SmallestEdit::EndToEnd { from: "BFD1002".into(), to: "BFD1001".into() };
+        let told = &reconcile(&[next], &expected, &RULES).unmatched_lines[0];
+        assert_eq!((told.why, &told.edit), (Criterion::Reference, &Some(change)), "which may be a slip of the pen");
         let silent = pairs(&[line(1, "UTR1", -25_000, 0)], &expected);
         assert_eq!(silent, [pair(&[1], &["a"], Evidence::AmountAndDate)], "it says nothing");
         let foreign = with_id("INV-991", line(1, "UTR1", -25_000, 0));
@@ -1820,6 +1815,17 @@ mod tests {
         let told = &found.unmatched_lines[0];
         assert_eq!((told.why, told.nearest[0].id.as_str()), (Criterion::Absent, "a"), "it says what it is");
         assert_eq!(told.nearest[0].failed, Criterion::Reference);
+    }
+
+    #[test]
+    fn neither_is_it_the_sum_of_others() {
+        let [one, other] = [thing_with_id("a", "BF-D-1", -10_000), thing_with_id("b", "BF-D-2", -20_000)];
+        let whole = line(1, "UTR1", -30_000, 0);
+        let found = pairs(std::slice::from_ref(&whole), &[one.clone(), other.clone()]);
+        assert_eq!(found, [pair(&[1], &["a", "b"], Evidence::AmountAndDate)], "it says nothing");
+        assert_eq!(pairs(&[with_id("INV-991", whole)], &[one.clone(), other]), [], "it says what it is");
+        let parts = [with_id("INV-1", line(1, "U1", -4_000, 0)), with_id("INV-2", line(2, "U2", -6_000, 0))];
+        assert_eq!(pairs(&parts, &[one]), [], "and parts do");
     }
 
     #[test]
@@ -2009,31 +2015,6 @@ mod tests {
             let _ = reconcile(&lines, expected, &rules);
             let _ = reconcile(&lines[..1], expected, &RULES);
         }
-    }
-
-    #[test]
-    fn what_is_unmatched_is_sorted_by_its_age() {
-        let open = [(0, 5), (-1, -7), (-2, 1), (-3, 1), (-7, 1), (-8, 1), (-30, 1), (-31, -9), (-400, 1), (2, 10)];
-        let open = open.into_iter().map(|(days, minor)| (day(days), inr(minor)));
-        let nepali = (DAY, Money::new(3, Currency::Npr));
-        let told = ageing(open.chain([nepali]), DAY).unwrap();
-        let bands: Vec<_> = told[0]
-            .bands
-            .iter()
-            .map(|band| (band.from_days, band.to_days, band.count, band.credits_minor, band.debits_minor))
-            .collect();
-        let expected = [
-            (0, Some(1), 3, 15, -7),
-            (2, Some(3), 2, 2, 0),
-            (4, Some(7), 1, 1, 0),
-            (8, Some(30), 2, 2, 0),
-            (31, None, 2, 1, -9),
-        ];
-        assert_eq!(bands, expected);
-        assert_eq!((told[1].currency, told[1].bands.len(), told[1].bands[0].credits_minor), (Currency::Npr, 5, 3));
-        let beyond = [(DAY, inr(i64::MAX)), (DAY, inr(1))];
-        assert_eq!(ageing(beyond, DAY), Err(Uncountable::Overflow));
-        assert_eq!(ageing([], DAY), Ok(vec![]));
     }
 
     #[test]
@@ -2556,6 +2537,7 @@ mod tests {
             SmallestEdit::Currency { to, .. } => line.amount.currency = *to,
             SmallestEdit::Date { to, .. } => line.value_date = *to,
             SmallestEdit::Reference { to, .. } => line.bank_reference = to.clone(),
+            SmallestEdit::EndToEnd { to, .. } => line.end_to_end = Some(to.clone()),
         }
         line
     }

@@ -583,7 +583,10 @@ impl Payout {
     /// [`Failed::Fault`] when what it costs is beyond counting.
     pub fn escalate(&self, clock: &Clock, now: Timestamp) -> Result<Option<Self>, Failed> {
         let Overdue { days_late, compensation } = self.overdue(clock, now)?;
-        let told = self.escalations.last().map(|escalation| escalation.step);
+        // Sending it anew sets another deadline, behind which nobody was told of anything yet.
+        let sent = self.history.iter().rev().find(|learned| learned.status == PayoutStatus::Sent);
+        let behind = self.escalations.iter().filter(|told| sent.is_none_or(|sent| told.at > sent.at));
+        let told = behind.map(|escalation| escalation.step).max();
         let Some(step) = clock.rules.step(days_late).filter(|step| self.status.is_open() && Some(*step) > told) else {
             return Ok(None);
         };

@@ -25,7 +25,7 @@ use crate::{
     id::Sha256Hex,
     ledger::{Entry, TransferKind},
     matching::{
-        self, Age, Candidate, Criterion, Evidence, Expected, Match, MatchKind, Reconciliation, SmallestEdit,
+        self, Age, Candidate, Criterion, Evidence, Expected, Match, MatchKind, Reconciliation, SmallestEdit, Tie,
         UnmatchedExpected,
     },
     operator::Operator,
@@ -399,7 +399,8 @@ pub struct LineName {
     pub part: Option<String>,
 }
 
-/// The names of a statement's lines. A line that repeats another has its name.
+/// The names of a statement's lines. A line that repeats another has its name. What only some statements tell is in no
+/// name: end-to-end ids order lines that are alike in all else, so that they are numbered alike in any order.
 #[must_use]
 pub fn line_names(lines: &[StatementLine]) -> BTreeMap<u32, LineName> {
     let mut of_reference: BTreeMap<&str, u32> = BTreeMap::new();
@@ -409,20 +410,22 @@ pub fn line_names(lines: &[StatementLine]) -> BTreeMap<u32, LineName> {
     }
     let mut names: BTreeMap<u32, LineName> = BTreeMap::new();
     let mut alike: BTreeMap<(String, String), u32> = BTreeMap::new();
-    for line in lines {
-        if let Some(first) = line.duplicate_of.and_then(|first| names.get(&first).cloned()) {
-            names.insert(line.line, first);
-            continue;
-        }
+    let mut firsts: Vec<&StatementLine> = lines.iter().filter(|line| line.duplicate_of.is_none()).collect();
+    firsts.sort_by_cached_key(|line| (line.end_to_end.as_deref().map(plain_reference), line.line));
+    for line in firsts {
         let reference = line.bank_reference.clone();
         let part = (of_reference.get(reference.as_str()) > Some(&1)).then(|| {
-            let id = line.end_to_end.as_deref().map(plain_reference).unwrap_or_default();
-            let what = format!("{id}.{}.{}", line.amount.amount_minor, line.value_date);
+            let what = format!("{}.{}", line.amount.amount_minor, line.value_date);
             let number = alike.entry((reference.clone(), what.clone())).or_default();
             *number = number.saturating_add(1);
             format!("{what}.{number}")
         });
         names.insert(line.line, LineName { reference, part });
+    }
+    for line in lines {
+        if let Some(first) = line.duplicate_of.and_then(|first| names.get(&first).cloned()) {
+            names.insert(line.line, first);
+        }
     }
     names
 }
@@ -696,7 +699,8 @@ impl Plan {
     /// paid holds its line's name already: until a statement shows the line, it was not matched before.
     #[must_use]
     pub fn make(lines: &[StatementLine], holders: &BTreeMap<u32, String>, mut expected: Vec<Expected>) -> Self {
-        let waits: BTreeSet<&str> = expected.iter().map(|thing| thing.id.as_str()).collect();
+        let waits = expected.iter().filter(|thing| thing.tie != Tie::NotWaiting);
+        let waits: BTreeSet<&str> = waits.map(|thing| thing.id.as_str()).collect();
         let holders: BTreeMap<u32, String> = holders
             .iter()
             .filter(|(_, id)| !waits.contains(id.as_str()))
@@ -1086,21 +1090,28 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_known_by_its_reference_and_one_of_several_by_what_it_says_as_well() {
+    fn a_line_is_known_by_its_reference_and_one_of_several_by_amount_day_and_number() {
         let again = StatementLine { duplicate_of: Some(1), ..line(5, "UTR1", -100, None) };
         let lines = [
             line(1, "UTR1", -100, None),
-            line(2, "BATCH", -100, Some("A-1")),
-            line(3, "BATCH", -100, Some("a1")),
+            line(2, "BATCH", -100, Some("B-1")),
+            line(3, "BATCH", -100, Some("A-1")),
             line(4, "BATCH", -200, None),
             again,
         ];
         let names = line_names(&lines);
         let part = |number: u32| names[&number].part.clone();
         assert_eq!((part(1), part(5)), (None, None), "what repeats a line has its name");
-        assert_eq!(part(2).as_deref(), Some("A1.-100.2026-11-21.1"));
-        assert_eq!(part(3).as_deref(), Some("A1.-100.2026-11-21.2"), "equal instalments are two");
-        assert_eq!(part(4).as_deref(), Some(".-200.2026-11-21.1"));
+        assert_eq!(
+            part(2).as_deref(),
+            Some("-100.2026-11-21.2"),
+            "numbered by their ids, in whatever order they stand"
+        );
+        assert_eq!(part(3).as_deref(), Some("-100.2026-11-21.1"), "equal instalments are two");
+        assert_eq!(part(4).as_deref(), Some("-200.2026-11-21.1"));
+        let silent = lines.map(|line| StatementLine { end_to_end: None, ..line });
+        let parts = |names: BTreeMap<u32, LineName>| names.into_values().collect::<BTreeSet<_>>();
+        assert_eq!(parts(line_names(&silent)), parts(names), "a file without ids shows the same lines");
     }
 
     #[test]

@@ -19,6 +19,9 @@ const MOST_REFERENCE: usize = 35;
 const MOST_NARRATIVE: usize = 500;
 /// XML nodes, blanks between elements among them: a hundred a line, so that a small file cannot take all memory.
 const MOST_NODES: u32 = 2_000_000;
+/// Attributes of a tag, and namespaces of a file: what a reader does with either grows with their square and more.
+const MOST_ATTRIBUTES: usize = 256;
+const MOST_NAMESPACES: usize = 256;
 /// What a camt.053 is known by; its two digits of version follow.
 const CAMT_053: &str = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.";
 /// What ISO 20022 says where a payer gave no end-to-end id.
@@ -698,8 +701,20 @@ fn guarded(column: &str) -> Wrong {
 
 const CAMT_HINT: &str = "a camt.053.001.02 to .08 with one Stmt, without a document type";
 
+/// Refuses what takes a parser longer than its length: each tag's attributes are compared with one another, and each tag
+/// inherits every namespace around it. A bank's file has one or two of either.
+fn check_markup(text: &str) -> Result<(), Failed> {
+    let is_crowded = text.split('<').any(|tag| tag.matches('=').nth(MOST_ATTRIBUTES).is_some());
+    if is_crowded || text.matches("xmlns").nth(MOST_NAMESPACES).is_some() {
+        let detail = format!("more than {MOST_ATTRIBUTES} attributes of a tag, or {MOST_NAMESPACES} namespaces");
+        return Err(not_the_format(detail, CAMT_HINT));
+    }
+    Ok(())
+}
+
 fn read_camt(text: &str) -> Result<Reading, Failed> {
     check_declared_encoding(text)?;
+    check_markup(text)?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| unreadable(&error, text))?;
     let root = document.root_element();

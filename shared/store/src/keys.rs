@@ -26,7 +26,7 @@
 //! | records | `{op}#bank_line#{utr}` | `part#{part}` | which disbursement or payout one of several lines of the reference settled, until the match is taken apart |
 //! | records | `{op}#statement#{statement}` | `statement` | a bank statement |
 //! | records | `{op}#statement#{statement}` | `line#{line}` | one of its lines and what settles it |
-//! | records | `{op}#statement_file#{sha256}` | `statement_file` | which statement the file is, for ever |
+//! | records | `{op}#statement_file#{partner, or - for the bank}#{sha256}` | `statement_file` | which statement the file is, for ever |
 //! | records | `{op}#balance#{account}` | `{shard}` | a balance, or a shard of one |
 //! | records | `{op}#held#{account}` | `{reservation}` | what an open reservation holds of the account |
 //! | records | `{op}#accounts` | `{account}` | a budget or an expense that was posted to |
@@ -239,8 +239,9 @@ pub(crate) fn statement_line(operator: &OperatorName, statement_id: &StatementId
     Key::new(statement(operator, statement_id).pk, format!("line#{line:05}"))
 }
 
-pub(crate) fn statement_file(operator: &OperatorName, sha256: &Sha256Hex) -> Key {
-    Key::new(format!("{operator}#statement_file#{sha256}"), "statement_file")
+pub(crate) fn statement_file(operator: &OperatorName, partner: Option<&PartnerName>, sha256: &Sha256Hex) -> Key {
+    let whose = partner.map_or("-", PartnerName::as_str);
+    Key::new(format!("{operator}#statement_file#{whose}#{sha256}"), "statement_file")
 }
 
 pub(crate) fn worklist_of_statements(operator: &OperatorName) -> String {

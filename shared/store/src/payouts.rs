@@ -271,7 +271,8 @@ impl Payouts {
             watched.overdue = watched.overdue.saturating_add(u64::from(is_late));
             let Some(after) = before.escalate(&clock, now)? else { continue };
             let step = after.escalations.last().map_or(0, |escalation| escalation.step);
-            let key = format!("{}-{step}", after.payout_id);
+            let due = after.deadline.as_ref().map(|deadline| deadline.due.to_string()).unwrap_or_default();
+            let key = format!("{}-{due}-{step}", after.payout_id);
             let command = Command::of_job(operator.clone(), job, &key, now, request_id.to_owned());
             let accepted = Accepted {
                 status: 200,

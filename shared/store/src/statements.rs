@@ -7,19 +7,19 @@ use domain::{
     Timestamp,
     access::Unseen,
     by_hand::{ByHand, ChangedLines, Members, NewMatch},
-    delivery::DeliveryStatus,
+    delivery::{DeliveryKind, DeliveryStatus, may_be_reference},
     disbursement::Instruction,
     event::Happened,
     id::Sha256Hex,
     ledger::{Account, Entry},
-    matching::Expected,
+    matching::{Expected, names_told},
     operator::Operator,
     payout::{Clock, Payout, PayoutStatus},
     reconciliation::{
         Booking, KeptLine, LineFilter, LineName, LineStatus, Matching, Plan, ReceivedStatement, StatementStatus,
         line_names, shown_to_partner,
     },
-    statement::{self, Statement},
+    statement::{self, Statement, StatementLine, plain_reference},
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,10 +38,12 @@ const JOB: &str = "statement-match";
 /// What orders a queue's messages: one statement of an operator after the other, for they compete for its payments.
 const GROUP: &str = "statements";
 /// How long before a statement begins a payment on it may have been due, in days: the three that a bank may take, and
-/// the month by which a slip of the pen may be off.
+/// the month by which a slip of the pen may be off. As long behind its end when the cash was handed over before its day.
 const DAYS_BACK: i64 = 35;
 /// Lines of one transaction when they are only kept: with a kilobyte or two each they stay far below 4 MB.
 const LINES_AT_ONCE: usize = 50;
+/// Words of a line that are looked up at most, when nothing that waits is among them.
+const MOST_NAMES: usize = 8;
 /// How often a match is decided anew when what it was decided on has moved.
 const MOST_TRIES: usize = 3;
 
@@ -409,8 +411,8 @@ impl StatementWriter {
         self.table.get(&keys::operator(operator)).await
     }
 
-    /// Keeps a statement: the bank's bytes under their digest first, then the statement, which is known by that digest for
-    /// ever.
+    /// Keeps a statement: the bank's bytes under their digest first, then the statement, which is known by that digest, and
+    /// by whose it is, for ever.
     ///
     /// # Errors
     /// As a commit; [`Failed::Later`] when the bucket does not answer.
@@ -430,7 +432,8 @@ impl StatementWriter {
         let accepted = decided.and_then(|statement| {
             let operator = &command.operator;
             let id = statement.statement_id.as_str();
-            let file = Item::at(&keys::statement_file(operator, &statement.file.sha256)).with("holder", id);
+            let file = keys::statement_file(operator, statement.partner_id.as_ref(), &statement.file.sha256);
+            let file = Item::at(&file).with("holder", id);
             let known = Lost::Taken(|existing_id| Refusal::AlreadyExists { existing_id });
             Ok(Accepted {
                 status: 202,
@@ -517,7 +520,9 @@ impl StatementWriter {
             }
             None => {
                 let holders = self.holders(&command.operator, read).await?;
-                Plan::make(&read.lines, &holders, self.expected(&operator, before).await?)
+                let mut expected = self.expected(&operator, before).await?;
+                expected.extend(self.not_waiting(&operator, &read.lines, &holders, &expected).await?);
+                Plan::make(&read.lines, &holders, expected)
             }
         };
         let bytes = serde_json::to_vec(&plan).map_err(Failed::fault)?;
@@ -571,7 +576,9 @@ impl StatementWriter {
         let mut expected: Vec<Expected> = payouts.filter(|payout| payout.date <= received.last_day).collect();
         for region in &operator.regions {
             let partition = keys::worklist_of_deliveries(name, region, DeliveryStatus::Confirmed.as_str());
-            let range = Range::Between(keys::worklist_due(since), format!("{}~", received.last_day));
+            // Cash may be handed over before its day.
+            let until = received.last_day.saturating_add(jiff::Span::new().days(DAYS_BACK));
+            let range = Range::Between(keys::worklist_due(since), format!("{until}~"));
             let due = Query { range, ..Query::of_index(&self.table.names.records, keys::WORKLIST, partition) };
             let mut pages = self.table.pages(due);
             while let Some(rows) = pages.next().await? {
@@ -591,6 +598,40 @@ impl StatementWriter {
             }
         }
         Ok(expected)
+    }
+
+    /// Payments that lines name and that wait for none: without them such a line would say nothing, and settle another of
+    /// its amount. Only names that nothing expected has are looked up, as they stand and in capitals.
+    async fn not_waiting(
+        &self,
+        operator: &Operator,
+        lines: &[StatementLine],
+        holders: &BTreeMap<u32, String>,
+        expected: &[Expected],
+    ) -> Result<Vec<Expected>, Failed> {
+        let waits: BTreeSet<&str> = expected.iter().map(|thing| thing.id.as_str()).collect();
+        let names = expected.iter().flat_map(|thing| [Some(&thing.reference), thing.end_to_end.as_ref()]);
+        let names: BTreeSet<String> = names.flatten().map(|name| plain_reference(name)).collect();
+        let mut told: BTreeSet<String> = BTreeSet::new();
+        for line in lines.iter().filter(|line| line.duplicate_of.is_none() && !holders.contains_key(&line.line)) {
+            if !names_told(line).any(|name| names.contains(&plain_reference(name))) {
+                let references = names_told(line).filter(|name| may_be_reference(name)).take(MOST_NAMES);
+                told.extend(references.flat_map(|name| [name.to_owned(), name.to_ascii_uppercase()]));
+            }
+        }
+        let (name, kind) = (&operator.operator, DeliveryKind::Disbursement);
+        let wanted = told.iter().flat_map(|reference| {
+            operator.partners.iter().map(move |partner| keys::reference(name, partner, kind, reference))
+        });
+        let found = self.table.batch(&wanted.collect::<Vec<_>>()).await?;
+        let ids: BTreeSet<&str> =
+            found.values().filter_map(|item| item.text("holder")).filter(|id| !waits.contains(id)).collect();
+        let ids = ids.into_iter().map(str::parse::<DisbursementId>).collect::<Result<Vec<_>, _>>();
+        let ids = ids.map_err(Failed::fault)?;
+        let keys: Vec<Key> = ids.iter().map(|id| keys::disbursement(name, id)).collect();
+        let payments = self.table.batch(&keys).await?.into_values().map(Item::read::<Instruction>);
+        let zone = operator.time_zone();
+        payments.filter_map(|payment| payment.map(|payment| payment.not_waiting(&zone)).transpose()).collect()
     }
 
     /// What a partner's own statement may show: the entries of its control account by the day on which they happened,
@@ -687,10 +728,10 @@ impl StatementWriter {
         booking: &Booking,
         payout_id: &PayoutId,
     ) -> Result<Accepted<Booked>, Failed> {
-        let command = &Command { at: self.table.written_at(command), ..command.clone() };
         let operator = &command.operator;
         let before: Payout = self.table.get(&keys::payout(operator, payout_id)).await?;
         let known: Operator = self.table.get(&keys::operator(operator)).await?;
+        let command = &Command { at: self.table.written_at(command), ..command.clone() };
         let after = booking.bear_out(&before, &known.clock()?, command)?;
         let mut writes = payouts::moved(&self.table, command, &before, &after)?;
         for line in &booking.lines {

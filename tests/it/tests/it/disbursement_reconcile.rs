@@ -6,7 +6,7 @@ use domain::access::DISBURSEMENT_RECONCILE;
 use serde_json::{Value, json};
 use testkit::World;
 
-use crate::steps::{all_at_once, bank_line, command, confirm, failed, handed_over, reconcile, reserved};
+use crate::steps::{all_at_once, bank_line, command, confirm, confirmed, failed, handed_over, reconcile, reserved};
 
 const LINE: &str = "HDFCN52026112112";
 
@@ -20,6 +20,19 @@ async fn a_line_that_says_the_same_reconciles() {
     assert_eq!(reply.text("/reconciliation/outcome"), "reconciled");
     assert_eq!(reply.json["reconciliation"]["differences"], json!([]));
     assert_eq!(reply.text("/reconciliation/at"), "2026-11-21T06:30:00.000Z");
+}
+
+#[tokio::test]
+async fn the_window_begins_with_the_day_that_the_phone_says() {
+    let world = World::new().await;
+    let (id, visit) = reserved(&world, &world.pennco, "BF-D-1", 500).await;
+    let mut late = confirmed(500);
+    late["occurred_at"] = json!("2026-11-19T06:00:00Z");
+    assert_eq!(confirm(&world, &world.pennco.agents[0], &visit, "c1", &late).await.status, 200);
+    let mut line = bank_line(LINE, 500);
+    line["value_date"] = json!("2026-11-19");
+    let reply = reconcile(&world, &world.pennco.settlement, &id, "k1", &line).await;
+    assert_eq!((reply.status, reply.text("/status")), (200, "reconciled"), "{reply:?}");
 }
 
 #[tokio::test]

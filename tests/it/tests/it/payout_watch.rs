@@ -12,7 +12,7 @@ use testkit::{NOW_MILLIS, Person, Reply, World};
 use crate::{
     door::call,
     payout_get::{get, instructed},
-    payout_update::{learn, news, paid, unknown},
+    payout_update::{learn, news, paid, sent, unknown},
     steps::{TODAY, build_settlements, command, inr, move_money, relay},
 };
 
@@ -81,6 +81,29 @@ async fn an_unknown_payout_escalates_once_a_step_from_midnight_of_the_operators_
     assert_eq!(learn(&world, &id, version, &paid("AXISN52026112100")).await.status, 200);
     tick(&world, "2027-12-01T06:00:00Z").await;
     assert_eq!(escalations(&world, &id).await.len(), 2, "nobody waits for it any more");
+}
+
+#[tokio::test]
+async fn a_payout_that_is_sent_anew_escalates_by_its_new_deadline() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    tick(&world, "2026-11-24T06:00:00Z").await;
+    assert_eq!(escalations(&world, &id).await, [(1, 2, inr(20_000))]);
+    let sent_late: Timestamp = "2026-11-24T07:00:00Z".parse().unwrap();
+    let version = get(&world, &world.pennco.settlement, &id).await.json["version"].as_u64().unwrap();
+    let mut desk = world.pennco.settlement.clone();
+    desk.token = world.signer.access(&desk.caller, "a later token", sent_late).unwrap();
+    let request = news(&desk, &id, "sent-late", version, &sent()).at(sent_late.as_millis());
+    assert_eq!(call(&world, &PAYOUT_UPDATE, &request).await.status, 200);
+    tick(&world, "2026-11-25T06:00:00Z").await;
+    assert_eq!(escalations(&world, &id).await.len(), 1, "in time again");
+    for at in ["2026-11-26T06:00:00Z", "2026-11-26T07:00:00Z"] {
+        tick(&world, at).await;
+        assert_eq!(escalations(&world, &id).await[1..], [(1, 1, inr(10_000))], "{at}");
+    }
+    relay(&world).await;
+    let told = world.queues.sent_to("activity").into_iter().filter(|sent| sent.body.contains("payout.overdue"));
+    assert_eq!(told.count(), 2);
 }
 
 #[tokio::test]

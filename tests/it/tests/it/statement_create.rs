@@ -84,6 +84,15 @@ async fn every_line_that_cannot_be_read_is_named_and_nothing_is_taken() {
     assert_eq!(codes, wanted.map(|code| (code, true)), "{found:?}");
 }
 
+/// Elements in each other, each with a namespace of its own.
+fn nested_namespaces(count: usize) -> String {
+    (0..count).map(|n| format!("<a xmlns:p{n}='u'>")).chain((0..count).map(|_| "</a>".to_owned())).collect()
+}
+
+fn attributes(count: usize) -> String {
+    (0..count).map(|n| format!(" a{n}=''")).collect()
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_whole_statement_is_refused_by_name() {
     let world = World::new().await;
@@ -98,6 +107,8 @@ async fn a_file_that_is_no_whole_statement_is_refused_by_name() {
         ("csv", format!("{header}UTR\u{FFFD}1,2026-11-21,-15.00,INR\n"), "statement_encoding"),
         ("camt053", "<Document>".to_owned(), "statement_truncated"),
         ("camt053", "<Document/>".to_owned(), "statement_format"),
+        ("camt053", nested_namespaces(3_000), "statement_format"),
+        ("camt053", format!("<Document{}/>", attributes(20_000)), "statement_format"),
     ] {
         let found = flaws(&world, &of(format, &content)).await;
         assert_eq!(found.first().map(|flaw| flaw.0.as_str()), Some(code), "{format} {content:?}: {found:?}");

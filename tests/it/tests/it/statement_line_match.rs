@@ -344,6 +344,7 @@ async fn what_is_no_payout_of_the_line_is_refused_by_name_and_books_nothing() {
         bank_row("UTR0000000003", "1500.00", ""),
         "UTR0000000004,2026-11-21,-1500.00,NPR,,".to_owned(),
         "UTR0000000005,2026-11-20,-1500.00,INR,,".to_owned(),
+        "UTR0000000006,2026-11-22,-1500.00,INR,,".to_owned(),
     ];
     let (told, _) = matched(&world, "k1", &rows).await;
     let id = told.text("/statement_id");
@@ -352,6 +353,7 @@ async fn what_is_no_payout_of_the_line_is_refused_by_name_and_books_nothing() {
         (3, &open, (422, "wrong_direction"), None),
         (4, &open, (422, "currency_mixed"), None),
         (5, &open, (422, "invalid"), Some("/lines/0")),
+        (6, &open, (422, "invalid"), Some("/lines/0")),
         (9, &open, (422, "invalid"), Some("/lines/0")),
         (1, &theirs, (422, "invalid"), Some("/payout_id")),
     ] {
@@ -373,7 +375,7 @@ async fn what_is_no_payout_of_the_line_is_refused_by_name_and_books_nothing() {
         let refused = call(&world, &STATEMENT_LINE_MATCH, &request).await;
         assert_eq!((refused.said(), refused.flaws()[0].0), ((422, "invalid"), pointer), "{refused:?}");
     }
-    assert_eq!((owed_and_bank(&world).await, open_lines(&world).await.len()), ((-150_000, 0), 5));
+    assert_eq!((owed_and_bank(&world).await, open_lines(&world).await.len()), ((-150_000, 0), 6));
     assert_eq!(learn(&world, &open, 1, &failed()).await.status, 200);
     let gone = call(&world, &STATEMENT_LINE_MATCH, &matching_payout(desk, id, "f1", 1, &open)).await;
     assert_eq!((gone.said(), &gone.json["legal_moves"]), ((409, "illegal_transition"), &json!([])), "it failed");

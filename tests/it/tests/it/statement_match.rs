@@ -20,10 +20,10 @@ use crate::{
     payout_list,
     payout_update::{failed, learn, owed_and_bank, paid, sent, unknown},
     statement_get,
-    statement_line_match::{die_behind_the_plan, news},
+    statement_line_match::{die_behind_the_plan, match_by_hand, news},
     steps::{
-        TODAY, bank_line, bank_row, command, hand_in, handed_over, match_statements, move_money, reconcile, relay,
-        reserved, statement, waiting, work_off,
+        TODAY, assign, bank_line, bank_row, command, confirm, confirmed, hand_in, handed_over, instruct, instruction,
+        match_statements, move_money, reconcile, relay, reserved, statement, waiting, work_off,
     },
     transfer_get,
 };
@@ -182,6 +182,98 @@ async fn lines_that_share_a_reference_are_each_matched_once_and_nobody_takes_the
     assert_eq!(statuses, ["repeated", "repeated", "matched"]);
     assert_eq!(report["lines"][0]["matched_before_to"], json!(first));
     assert_eq!(reply.json["result"]["repeated"][0]["lines"], 2);
+}
+
+#[tokio::test]
+async fn a_batch_is_the_same_lines_in_a_file_with_ids_and_in_one_without() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    handed_over(&world, pennco, "BF-D-1", 100_000).await;
+    handed_over(&world, pennco, "BF-D-2", 50_000).await;
+    let silent = [bank_row("UTR0000000009", "-1000.00", ""), bank_row("UTR0000000009", "-500.00", "")];
+    let (first, _) = matched(&world, "k1", &silent).await;
+    assert_eq!(first.json["result"]["settled_payments"], 2);
+    let other = handed_over(&world, pennco, "BF-D-3", 100_000).await;
+    let told = [bank_row("UTR0000000009", "-1000.00", "BF-D-1"), bank_row("UTR0000000009", "-500.00", "BF-D-2")];
+    let (again, report) = matched(&world, "k2", &told).await;
+    let statuses = [0, 1].map(|line| report["lines"][line]["status"].clone());
+    assert_eq!(statuses, ["repeated", "repeated"]);
+    let by_hand = match_by_hand(&world, again.text("/statement_id"), "m1", &[1], &[&other]).await;
+    assert_eq!(by_hand.said(), (409, "line_repeated"), "{by_hand:?}");
+    assert_eq!(payment(&world, &other).await.text("/status"), "handed_over", "one movement pays one payment");
+}
+
+#[tokio::test]
+async fn a_line_that_names_something_else_pays_neither_one_of_its_amount_nor_a_sum() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let waits = [
+        handed_over(&world, pennco, "BF-D-1", 10_000).await,
+        handed_over(&world, pennco, "BF-D-2", 20_000).await,
+        handed_over(&world, pennco, "BF-D-1001", 70_000).await,
+    ];
+    let rows = [bank_row("UTR0000000001", "-300.00", "INV-991"), bank_row("UTR0000000002", "-700.00", "BF-D-1002")];
+    let (_, report) = matched(&world, "k1", &rows).await;
+    let line = |n: usize| &report["lines"][n];
+    assert_eq!((&line(0)["status"], &line(0)["why"]), (&json!("unmatched"), &json!("absent")));
+    let slip = json!({ "change": "end_to_end", "from": "BFD1002", "to": "BFD1001" });
+    assert_eq!((&line(1)["why"], &line(1)["edit"]), (&json!("reference"), &slip), "the next number is another payment");
+    for id in &waits {
+        assert_eq!(payment(&world, id).await.text("/status"), "handed_over");
+    }
+}
+
+#[tokio::test]
+async fn a_line_whose_narrative_names_a_settled_payment_pays_no_other_of_its_amount() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let settled = handed_over(&world, pennco, "BF-D-2222", 70_000).await;
+    let (_, _) = matched(&world, "k1", &[bank_row("UTR0000000001", "-700.00", "BF-D-2222")]).await;
+    assert_eq!(payment(&world, &settled).await.text("/status"), "reconciled");
+    let waits = handed_over(&world, pennco, "BF-D-1111", 70_000).await;
+    let (_, agreed) = reserved(&world, pennco, "BF-D-3333", 70_000).await;
+    let rows = [
+        format!("UTR0000000002,{TODAY},-700.00,INR,neft/bf-d-2222/asha,"),
+        format!("UTR0000000003,{TODAY},-700.00,INR,NEFT BF-D-3333,"),
+    ];
+    let (reply, report) = matched(&world, "k2", &rows).await;
+    let line = |n: usize| (&report["lines"][n]["why"], &report["lines"][n]["nearest"][0]["id"]);
+    assert_eq!(line(0), (&json!("not_waiting"), &json!(settled)), "paid twice: {report}");
+    assert_eq!(report["lines"][1]["why"], "not_waiting", "its cash was not handed over: {agreed}");
+    assert_eq!(reply.json["result"]["missing_payments"], 1, "only what waits is missed");
+    assert_eq!(payment(&world, &waits).await.text("/status"), "handed_over");
+}
+
+#[tokio::test]
+async fn a_payment_that_was_handed_over_before_its_day_is_expected() {
+    let world = World::new().await;
+    let partner = &world.pennco.partners[0];
+    let mut body = instruction("BF-D-1", 70_000);
+    body["due"] = json!("2026-11-24");
+    let taken = instruct(&world, partner, "take", &body).await;
+    let visit = taken.text("/delivery_id").to_owned();
+    assert_eq!(assign(&world, &world.pennco.desk, &visit, &world.pennco.agents[0], "a1").await.status, 200);
+    assert_eq!(confirm(&world, &world.pennco.agents[0], &visit, "c1", &confirmed(70_000)).await.status, 200);
+    let (_, report) = matched(&world, "k1", &[bank_row("UTR0000000001", "-700.00", "BF-D-1")]).await;
+    assert_eq!(report["lines"][0]["match"]["rule"], "end_to_end", "{report}");
+}
+
+#[tokio::test]
+async fn the_bank_books_a_hand_over_for_its_day_and_not_for_the_day_on_which_the_phone_was_heard() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let mut late = confirmed(70_000);
+    late["occurred_at"] = json!("2026-11-19T06:00:00Z");
+    let mut wrong = confirmed(80_000);
+    wrong["occurred_at"] = json!("1970-01-01T00:00:00Z");
+    for (reference, amount_minor, body) in [("BF-D-1", 70_000, late), ("BF-D-2", 80_000, wrong)] {
+        let (_, visit) = reserved(&world, pennco, reference, amount_minor).await;
+        assert_eq!(confirm(&world, &pennco.agents[0], &visit, reference, &body).await.status, 200);
+    }
+    let rows =
+        ["UTR0000000001,2026-11-19,-700.00,INR,,BF-D-1".to_owned(), bank_row("UTR0000000002", "-800.00", "BF-D-2")];
+    let (reply, report) = matched(&world, "k1", &rows).await;
+    assert_eq!(reply.json["result"]["settled_payments"], 2, "{report}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use domain::access::{STATEMENT_CREATE, STATEMENT_LINE_LIST};
 use serde_json::{Value, json};
-use testkit::{LEDGER, NOW_MILLIS, Reply, World};
+use testkit::{LEDGER, NOW_MILLIS, RECORDS, Reply, World};
 
 use crate::{
     disbursement_reverse::take_back,
@@ -28,6 +28,29 @@ async fn compared(world: &World, key: &str, rows: &[String]) -> (Reply, Value) {
     assert_eq!(taken.status, 202, "{taken:?}");
     assert!(match_statements(world).await.is_empty());
     told(world, taken.text("/statement_id")).await
+}
+
+#[tokio::test]
+async fn a_lenders_file_that_was_taken_for_the_banks_can_still_be_sent_as_what_it_is() {
+    let world = World::new().await;
+    let rows = [bank_row("LN-1", "1500.00", "BF-1001")];
+    matched(&world, "k1", &rows).await;
+    assert_eq!(handed_in(&world, "k2", "bfil", &rows).await.status, 202);
+    assert_eq!(handed_in(&world, "k3", "bfil", &rows).await.said(), (409, "already_exists"));
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_answer_when_the_lender_is_gone_meanwhile() {
+    let world = World::new().await;
+    let rows = [bank_row("LN-1", "1500.00", "BF-1001")];
+    let first = handed_in(&world, "k1", "bfil", &rows).await;
+    let mut operators = world.table.items(RECORDS).into_iter();
+    let mut pennco = operators.find(|item| item["sk"]["S"] == "operator" && item["operator"]["S"] == "pennco").unwrap();
+    pennco["partners"]["L"].as_array_mut().unwrap().retain(|partner| partner["S"] != "bfil");
+    world.table.put(RECORDS, &pennco);
+    let again = handed_in(&world, "k1", "bfil", &rows).await;
+    assert_eq!((again.is_replay(), &again.body), (true, &first.body), "{again:?}");
+    assert_eq!(handed_in(&world, "k2", "bfil", &rows).await.said(), (422, "invalid"));
 }
 
 #[tokio::test]
