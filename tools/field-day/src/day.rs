@@ -168,7 +168,7 @@ impl Shift<'_> {
         }
         for at in walk.accepted() {
             self.run.meter.points.one();
-            *round.points.entry(clock::utc_day(at)).or_default() += 1;
+            round.points.entry(clock::utc_day(at)).or_default().insert(at.as_millisecond());
             round.newest_position = round.newest_position.max(Some(at));
         }
         if ping.batch == Batch::SentTwice {

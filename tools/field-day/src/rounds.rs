@@ -86,8 +86,8 @@ pub(crate) struct Round {
     pub(crate) cap_minor: i64,
     /// The newest moment the server took a position of.
     pub(crate) newest_position: Option<jiff::Timestamp>,
-    /// Points taken, by UTC day.
-    pub(crate) points: std::collections::BTreeMap<jiff::civil::Date, u64>,
+    /// Moments of the points taken, by UTC day: batches may overlap, and an export shows each moment once.
+    pub(crate) points: std::collections::BTreeMap<jiff::civil::Date, std::collections::BTreeSet<i64>>,
 }
 
 impl Rounds {

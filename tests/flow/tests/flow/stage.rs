@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use jiff::civil::Date;
 use serde_json::{Value, json};
 use xtask::{
     seed::Seed,
@@ -18,6 +19,7 @@ use crate::{
     api::Api,
     aws::{Aws, Log, Queue},
     line::Line,
+    patience::today,
     person::Person,
     phone::Phone,
     post::Post,
@@ -40,6 +42,8 @@ pub(crate) struct Stage {
     pub(crate) aws: Aws,
     pub(crate) log: Log,
     pub(crate) post: Post,
+    /// The business day that is closed: midnight may come between two stories.
+    pub(crate) day: Date,
     /// Who is logged in, by what they typed. A number gets three codes in five minutes: the stories share its login.
     people: Mutex<BTreeMap<String, Person>>,
     watch: Child,
@@ -56,7 +60,8 @@ impl Stage {
         let aws = Aws::of(&stack);
         let watch = watch_over(stack.pid.expect("the emulator is ours"));
         let (api, log, post) = (Api::at(&stack.api_url), Log::of(&aws, &stack), Post::of(&stack));
-        let stage = Self { line, api, log, post, aws, stack, people: Mutex::default(), watch };
+        let day = today();
+        let stage = Self { line, api, log, post, day, aws, stack, people: Mutex::default(), watch };
         // From here on there is something to end: `drop` does.
         let seed = Seed { agents: 6, password: PASSWORD.to_owned(), ..Seed::on(port) };
         seed.plant().unwrap_or_else(|failed| panic!("nobody to play: {failed}"));

@@ -111,9 +111,9 @@ pub(crate) fn is_found_in_the_statement(stage: &Stage) {
 pub(crate) fn is_reported_by_the_day(stage: &Stage) {
     let books = stage.person("settlement", OPERATOR);
     // The same command as in the settlement's own stories, if they were told.
-    books.post("/api/v1/settlements", "close", &json!({"business_day": today().to_string()})).must_be(202);
+    books.post("/api/v1/settlements", "close", &json!({"business_day": stage.day.to_string()})).must_be(202);
     let report = until("the day is reported", || {
-        let day = books.get(&format!("/api/v1/day-closes/{}", today())).must_be(200);
+        let day = books.get(&format!("/api/v1/day-closes/{}", stage.day)).must_be(200);
         (day["status"] == "reported").then_some(day)
     });
     assert_eq!(report["holds"], true, "{report}");
