@@ -1,7 +1,7 @@
 # The index of verbs, one command each. `make` alone explains them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build deploy seed down status release aws openapi docs fmt venv
+.PHONY: help run test check build deploy seed down status bench release aws openapi docs fmt venv
 SHELL := bash
 
 PORT ?= 4566
@@ -50,6 +50,11 @@ down: ## end the stack; its state is gone
 
 status: ## which stacks run, and where
 	cargo xtask status
+
+bench: ## what the rules on hot paths cost: instructions, counted by valgrind
+	@command -v valgrind >/dev/null || { echo "make bench counts with valgrind, which is not here: install your system's package of it, such as apt-get install valgrind" >&2; exit 1; }
+	cargo install --quiet --locked --root target/tools gungraun-runner --version "$$(cargo pkgid gungraun-runner | sed 's/.*@//')"
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo bench --quiet --package bench
 
 release: venv ## every function for AWS, in one build, then checked
 	PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda build --release $(FUNCTIONS)$(if $(filter arm64,$(ARCH)), --arm64)
