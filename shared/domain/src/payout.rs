@@ -658,9 +658,12 @@ pub struct Exposure {
     pub ages: Vec<AgeBand>,
     /// By partner.
     pub partners: BTreeMap<PartnerName, ExposureTotal>,
-    /// Each, the oldest first.
+    /// Each, the oldest first; a thousand at most, while the sums are over all.
     pub items: Vec<Exposed>,
 }
+
+/// Payouts that a report shows one by one at most: a quarter of a megabyte, where an answer may have six.
+const MOST_SHOWN: usize = 1_000;
 
 /// Ages that are told apart: today and yesterday, a merchant's five days, a month, and what is older.
 const AGES: [(u32, Option<u32>); 4] = [(0, Some(1)), (2, Some(5)), (6, Some(30)), (31, None)];
@@ -723,6 +726,7 @@ impl Exposure {
             report.items.push(exposed);
         }
         report.items.sort_by(|one, other| one.payout_id.cmp(&other.payout_id));
+        report.items.truncate(MOST_SHOWN);
         Ok(report)
     }
 }
@@ -1085,6 +1089,17 @@ mod tests {
         assert_eq!((last.days_late, last.compensation), (10, inr(9 * 10_000 + 15_000)));
         let paid = payout.learn(&paid_on(date(2026, 12, 1)), &clock(), at("2026-12-05T06:00:00Z"), "desk").unwrap();
         assert_eq!(paid.escalate(&clock(), at("2027-12-05T06:00:00Z")).unwrap(), None, "nobody waits for it any more");
+    }
+
+    #[test]
+    fn the_exposure_counts_more_than_it_shows_one_by_one() {
+        let now = at("2026-12-05T06:00:00Z");
+        let id = |n: i64| PayoutId::mint(Timestamp::from_millis(n), &[b"x"]);
+        let payouts: Vec<Payout> =
+            (0..1_003).rev().map(|n| Payout { payout_id: id(n), ..instructed("2026-12-05T05:00:00Z") }).collect();
+        let report = Exposure::of(&payouts, Currency::Inr, &clock(), now).unwrap();
+        assert_eq!((report.total.count, report.items.len()), (1_003, 1_000));
+        assert_eq!(report.items[0].payout_id, id(0), "the oldest are shown");
     }
 
     #[test]
