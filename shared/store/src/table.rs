@@ -744,6 +744,9 @@ impl Table {
 
     /// A page of a partition, consistent, or of an index, which lags behind by up to about a second.
     pub(crate) async fn query(&self, query: Query<'_>) -> Result<(Vec<Item>, Option<Item>), Failed> {
+        if matches!(query.range, Range::None) {
+            return Ok((vec![], None));
+        }
         let (pk, sk) = query
             .index
             .map_or(("pk".to_owned(), "sk".to_owned()), |index| (format!("{index}_pk"), format!("{index}_sk")));
@@ -759,7 +762,7 @@ impl Table {
             .set_limit(query.limit)
             .set_exclusive_start_key(query.after.map(|after| after.0));
         let condition = match query.range {
-            Range::All => "#pk = :pk",
+            Range::All | Range::None => "#pk = :pk",
             Range::Prefix(prefix) => {
                 request = request
                     .expression_attribute_names("#sk", sk)
@@ -874,6 +877,8 @@ pub(crate) enum Direction {
 #[derive(Debug, Clone)]
 pub(crate) enum Range {
     All,
+    /// None of it: nothing is asked for, since DynamoDB refuses a range whose ends are the wrong way round.
+    None,
     Prefix(String),
     /// Both ends inclusive, as DynamoDB has it.
     Between(String, String),
@@ -928,8 +933,12 @@ impl<'a> Query<'a> {
 }
 
 /// Keys that begin with a time from `from` inclusive to `to` exclusive. A key goes on with `#` behind its time, and `~`
-/// sorts behind that: the upper end is behind every key of the last millisecond.
+/// sorts behind that: the upper end is behind every key of the last millisecond. No time lies between two of which the
+/// second is not later.
 pub(crate) fn between_times(from: Timestamp, to: Timestamp) -> Range {
+    if from >= to {
+        return Range::None;
+    }
     let last = Timestamp::from_millis(to.as_millis().saturating_sub(1));
     Range::Between(from.to_string(), format!("{last}~"))
 }
