@@ -196,7 +196,8 @@ impl Table {
         let reports: Vec<Report> = events.iter().map(Event::report).collect();
         let reports = serde_json::to_string(&reports).map_err(Failed::fault)?;
         let outbox = keys::outbox(&command.operator);
-        Ok(record.with("events", reports).in_index(keys::WORKLIST, outbox, command.at.to_string()))
+        // It waits since it was written: a job's command is as old as the event that it works off.
+        Ok(record.with("events", reports).in_index(keys::WORKLIST, outbox, filed.at.to_string()))
     }
 
     /// A transfer, posted at a time: itself, its entries and its balances.
