@@ -233,16 +233,16 @@ impl Check {
         }
         let cap =
             after.headroom_minor.map(|headroom| i128::from(after.balance_minor).saturating_add(i128::from(headroom)));
-        if let (Some(cap), Some(stated)) = (cap, after.cap_minor)
-            && cap != i128::from(stated)
+        if let Some(stated) = after.cap_minor
+            && cap != Some(i128::from(stated))
         {
-            let found = format!("balance and headroom are {cap}");
-            self.breach(
-                Invariant::V5,
-                account.to_string(),
-                format!("balance and headroom are the cap, {stated}"),
-                found,
-            );
+            let found = cap.map_or("no headroom".to_owned(), |cap| format!("balance and headroom are {cap}"));
+            let expected = format!("balance and headroom are the cap, {stated}");
+            self.breach(Invariant::V5, account.to_string(), expected, found);
+        }
+        if let Some(headroom) = after.headroom_minor.filter(|headroom| *headroom < 0) {
+            let found = format!("a balance of {}, {headroom} below the cap", after.balance_minor);
+            self.breach(Invariant::V5, account.to_string(), "at most the cap".to_owned(), found);
         }
     }
 
@@ -527,6 +527,19 @@ mod tests {
             ),
             // A balance was changed.
             (checked((&good, balance(7)), (&other, balance(-5))), vec![(Invariant::V5, purse.clone())]),
+            // There is more of it than its cap.
+            (
+                checked(
+                    (&good, Balance { headroom_minor: Some(-1), cap_minor: Some(4), ..balance(5) }),
+                    (&other, balance(-5)),
+                ),
+                vec![(Invariant::V5, purse.clone())],
+            ),
+            // Nothing keeps it below its cap.
+            (
+                checked((&good, Balance { cap_minor: Some(20), ..balance(5) }), (&other, balance(-5))),
+                vec![(Invariant::V5, purse.clone())],
+            ),
             // A cap was changed.
             (
                 checked(
