@@ -719,7 +719,8 @@ impl Table {
     /// somebody else moves meanwhile is left to them.
     ///
     /// # Errors
-    /// What kept the work from going on; [`Failed::Fault`] of a single item behind all others.
+    /// What kept the work from going on; behind all others what is one item's own: [`Failed::Fault`], and
+    /// [`Failed::Unknown`] when what it leads to is gone.
     pub(crate) async fn for_each(
         &self,
         query: Query<'_>,
@@ -732,7 +733,7 @@ impl Table {
                 match work(row.key()).await {
                     Ok(is_done) => done = done.saturating_add(u64::from(is_done)),
                     Err(Failed::Moved | Failed::InProgress) => {}
-                    Err(failed @ Failed::Fault(_)) => {
+                    Err(failed @ (Failed::Fault(_) | Failed::Unknown)) => {
                         spoiled.get_or_insert(failed);
                     }
                     Err(failed) => return Err(failed),
