@@ -111,6 +111,7 @@ impl Table {
             let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
             let refusal = match lost {
                 Lost::Moved => return Err(Failed::Moved),
+                Lost::Broken(what) => return Err(Failed::fault(what)),
                 Lost::Refused(refusal) => refusal,
                 Lost::Said(said) => said.refusal(&before).ok_or(Failed::Moved)?,
                 Lost::Limited { closed, otherwise } => {

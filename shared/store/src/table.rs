@@ -194,6 +194,8 @@ pub(crate) enum Lost {
     Moved,
     /// A rule says no.
     Refused(Refusal),
+    /// No rule says no: what must be there has been altered. It is nobody's answer, so that it can be mended.
+    Broken(&'static str),
     /// A balance says no: because its account is closed, or by its limits.
     Limited {
         /// When the account is closed.
@@ -631,8 +633,13 @@ impl Table {
             .build()
             .map_err(Failed::fault)?;
         let gone = TransactWriteItem::builder().delete(delete).build();
+        let lost = if spent.amount_minor == 0 {
+            Lost::Broken("the balance of what is let go is gone or below zero")
+        } else {
+            Lost::Refused(account.insufficient())
+        };
         Ok([
-            Write::new(TransactWriteItem::builder().update(update).build(), Lost::Refused(account.insufficient())),
+            Write::new(TransactWriteItem::builder().update(update).build(), lost),
             Write::new(gone, Lost::Moved),
         ])
     }
