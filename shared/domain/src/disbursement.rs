@@ -557,6 +557,13 @@ impl Instruction {
         Ok(Self { reversal: Some(reversal), version, updated_at: at, ..self.clone() })
     }
 
+    /// Whether it may have been read before its visit was called off with it, in one transaction, and the visit after: read
+    /// once more it says so. One whose approval was rejected looks the same, and stays as it is.
+    #[must_use]
+    pub fn may_be_behind(&self, visit: &Delivery) -> bool {
+        visit.status == DeliveryStatus::Cancelled && self.cancellation.is_none()
+    }
+
     /// Counts the changes of instruction and visit together: what is answered changes with either.
     #[must_use]
     pub fn shown_version(&self, visit: &Delivery) -> u64 {
@@ -785,6 +792,19 @@ mod tests {
         let Failed::Refused(Refusal::IllegalTransition { status, legal_moves }) = failed else { panic!("{failed:?}") };
         let moves: Vec<_> = legal_moves.iter().map(String::as_str).collect();
         assert_eq!((status.as_str(), moves), ("approved", vec!["reserved", "cancelled"]));
+    }
+
+    #[test]
+    fn a_payment_that_is_called_off_between_the_two_reads_is_read_once_more() {
+        let now = at("2026-11-21T10:00:00Z");
+        let (instruction, visit) = planned();
+        let command = Command::of_job("pennco".parse().unwrap(), "test", "k", now, "r".to_owned());
+        let new = NewCancellation { reason: "r".into() };
+        let after = instruction.cancel(&visit, None, &command, &new).unwrap();
+        assert_eq!(instruction.status(&after.visit), DisbursementStatus::Exception, "what it would be taken for");
+        assert!(instruction.may_be_behind(&after.visit));
+        assert_eq!(after.instruction.status(&after.visit), DisbursementStatus::Cancelled);
+        assert!(!after.instruction.may_be_behind(&after.visit) && !instruction.may_be_behind(&visit));
     }
 
     #[derive(Debug, Clone, Copy)]

@@ -3,6 +3,9 @@
 //! Ids are a prefix and a UUID version 7 in lower-case Crockford base32 (26 characters), so that they sort by time.
 //! Their 74 free bits are taken from a hash of the command that mints them: the same command sent twice
 //! would mint the same id in the same millisecond, and no function needs a source of randomness.
+//!
+//! Whoever knows a command can work out its ids. A client makes ids of transfers itself, so those that follow from a
+//! command are of version 8, which no client may make: what it sends can never stand where Milepost is going to book.
 
 use std::{fmt, str::FromStr, sync::LazyLock};
 
@@ -10,6 +13,7 @@ use data_encoding::{Encoding, Specification};
 use serde::{Deserialize, Serialize, de};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
+use uuid::Version;
 
 use crate::Timestamp;
 
@@ -33,7 +37,7 @@ impl NotAnId {
     pub(crate) const ACCOUNT: Self = Self("an account such as partner_control.bfil");
 }
 
-fn mint(prefix: &str, at: Timestamp, seed: &[&[u8]]) -> String {
+fn mint(version: Version, prefix: &str, at: Timestamp, seed: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     hash.update(prefix.as_bytes());
     for part in seed {
@@ -43,7 +47,8 @@ fn mint(prefix: &str, at: Timestamp, seed: &[&[u8]]) -> String {
     let digest = hash.finalize();
     let mut free = [0_u8; 10];
     free.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
-    let uuid = uuid::Builder::from_unix_timestamp_millis(at.as_millis().unsigned_abs(), &free).into_uuid();
+    let uuid = uuid::Builder::from_unix_timestamp_millis(at.as_millis().unsigned_abs(), &free);
+    let uuid = uuid.with_version(version).into_uuid();
     let symbols = BASE32.as_ref().map(|base32| base32.encode(uuid.as_bytes())).unwrap_or_default();
     format!("{prefix}_{symbols}")
 }
@@ -100,19 +105,28 @@ macro_rules! text_type {
 
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        id_type!($(#[$doc])* $name, $prefix, Version::SortRand);
+    };
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $version:expr) => {
         text_type!($(#[$doc])* $name, |text| is_id($prefix, text), concat!("an id of the form ", $prefix, "_<26 characters>"));
 
         impl $name {
             /// Mints the id that this seed has at this time; other seeds, and other kinds of id, get other ids.
             #[must_use]
             pub fn mint(at: Timestamp, seed: &[&[u8]]) -> Self {
-                Self(mint($prefix, at, seed))
+                Self(mint($version, $prefix, at, seed))
             }
         }
     };
 }
 
 impl TransferId {
+    /// Whether it is of the ids that Milepost mints, and that a client may not make.
+    #[must_use]
+    pub fn is_minted(&self) -> bool {
+        uuid::Uuid::from_u128(self.bits()).get_version() == Some(Version::Custom)
+    }
+
     /// The UUID of the id.
     #[must_use]
     pub fn bits(&self) -> u128 {
@@ -212,7 +226,8 @@ id_type!(
 id_type!(
     /// A set of ledger entries that sum to zero.
     TransferId,
-    "trf"
+    "trf",
+    Version::Custom
 );
 id_type!(
     /// Somebody who can log in.
@@ -227,7 +242,7 @@ impl CommitId {
     /// What the ids of all commits of this millisecond begin with, and no others.
     #[must_use]
     pub fn prefix(at: Timestamp) -> String {
-        let mut of_time = mint("cmt", at, &[]);
+        let mut of_time = mint(Version::SortRand, "cmt", at, &[]);
         of_time.truncate("cmt_".len().saturating_add(TIME_SYMBOLS));
         of_time
     }
@@ -323,6 +338,15 @@ mod tests {
         let [earlier, later] = [1_000, 2_000].map(|millis| TransferId::mint(Timestamp::from_millis(millis), &[b"t"]));
         assert_eq!(TransferId::of_bits(earlier.bits()), earlier);
         assert!(earlier < later && earlier.bits() < later.bits());
+    }
+
+    #[test]
+    fn a_transfers_id_says_whether_a_client_may_have_made_it() {
+        let minted = TransferId::mint(Timestamp::from_millis(1_763_700_000_000), &[b"t"]);
+        assert!(minted.is_minted(), "{minted}");
+        let version = |version: u128| TransferId::of_bits(minted.bits() & !(0xf << 76) | version << 76);
+        assert_eq!(version(8), minted);
+        assert!((0..16).filter(|of| *of != 8).all(|of| !version(of).is_minted()));
     }
 
     #[test]

@@ -235,9 +235,7 @@ impl TransferKind {
             Self::Payout => "payout",
         }
     }
-}
 
-impl TransferKind {
     /// Whether it happened at a borrower's door. Such a transfer is a fact: it is bounded by what an agent holds, not by
     /// what of it is set aside for something else.
     #[must_use]

@@ -348,9 +348,7 @@ impl Settlement {
             Self { payout_id: Some(payout.payout_id.clone()), version: self.version.saturating_add(1), ..self.clone() };
         Ok((after, payout))
     }
-}
 
-impl Settlement {
     /// The settlement as it is settled, with the payout of what the operator owes for it, if anything: one change.
     #[must_use]
     pub fn with_payout(

@@ -15,7 +15,7 @@ use crate::{
     settlement::{Settlement, SettlementStatus},
 };
 
-/// How old an entry is when every call that could still be booking its other side is over, in seconds: a cold start and a
+/// How long ago an entry was written when every call that could still be booking its other side is over, in seconds: a cold start and a
 /// call, and a margin as wide again.
 pub const SETTLED_SECONDS: i64 = 60;
 /// A settlement is built within this many seconds of when a check first saw it wait: the queue's delay, a build and its
@@ -83,7 +83,7 @@ pub struct Proof {
     pub accounts: u64,
     /// Entries that were read.
     pub entries: u64,
-    /// Transfers whose entries were summed: those older than a minute, of which no side can be under way.
+    /// Transfers whose entries were summed: those written more than a minute ago, of which no side can be under way.
     pub transfers: u64,
     /// Commits whose events are not with every queue yet, fifty at most; a breach only when they are late.
     pub unrelayed: u64,
@@ -186,11 +186,12 @@ impl Check {
         }
     }
 
-    /// Reads one entry of the account that is being folded.
-    pub fn entry(&mut self, entry: &Entry) {
+    /// Reads one entry of the account that is being folded, and when it was written: that decides whether another side of
+    /// it can be under way, for a settlement is posted at its cut and written minutes later.
+    pub fn entry(&mut self, entry: &Entry, written_at: Timestamp) {
         self.proof.entries = self.proof.entries.saturating_add(1);
         self.folded = self.folded.saturating_add(i128::from(entry.amount.amount_minor));
-        if entry.at >= self.settled_until {
+        if written_at >= self.settled_until {
             return;
         }
         let sum = self.sums.entry((entry.transfer_id.bits(), entry.amount.currency)).or_default();
@@ -232,16 +233,16 @@ impl Check {
         }
         let cap =
             after.headroom_minor.map(|headroom| i128::from(after.balance_minor).saturating_add(i128::from(headroom)));
-        if let (Some(cap), Some(stated)) = (cap, after.cap_minor)
-            && cap != i128::from(stated)
+        if let Some(stated) = after.cap_minor
+            && cap != Some(i128::from(stated))
         {
-            let found = format!("balance and headroom are {cap}");
-            self.breach(
-                Invariant::V5,
-                account.to_string(),
-                format!("balance and headroom are the cap, {stated}"),
-                found,
-            );
+            let found = cap.map_or("no headroom".to_owned(), |cap| format!("balance and headroom are {cap}"));
+            let expected = format!("balance and headroom are the cap, {stated}");
+            self.breach(Invariant::V5, account.to_string(), expected, found);
+        }
+        if let Some(headroom) = after.headroom_minor.filter(|headroom| *headroom < 0) {
+            let found = format!("a balance of {}, {headroom} below the cap", after.balance_minor);
+            self.breach(Invariant::V5, account.to_string(), "at most the cap".to_owned(), found);
         }
     }
 
@@ -490,7 +491,7 @@ mod tests {
     fn checked(purse: (&[Entry], Balance), vault_entries: (&[Entry], Balance)) -> Proof {
         let mut check = Check::begin("pennco".parse().unwrap(), None, now());
         for (account, (entries, balance)) in [(cash(), purse), (vault(), vault_entries)] {
-            entries.iter().for_each(|entry| check.entry(entry));
+            entries.iter().for_each(|entry| check.entry(entry, entry.at));
             check.account(&account, balance, balance);
         }
         check.finish()
@@ -526,6 +527,19 @@ mod tests {
             ),
             // A balance was changed.
             (checked((&good, balance(7)), (&other, balance(-5))), vec![(Invariant::V5, purse.clone())]),
+            // There is more of it than its cap.
+            (
+                checked(
+                    (&good, Balance { headroom_minor: Some(-1), cap_minor: Some(4), ..balance(5) }),
+                    (&other, balance(-5)),
+                ),
+                vec![(Invariant::V5, purse.clone())],
+            ),
+            // Nothing keeps it below its cap.
+            (
+                checked((&good, Balance { cap_minor: Some(20), ..balance(5) }), (&other, balance(-5))),
+                vec![(Invariant::V5, purse.clone())],
+            ),
             // A cap was changed.
             (
                 checked(
@@ -664,11 +678,11 @@ mod tests {
     #[test]
     fn a_transfer_between_the_reads_of_its_two_accounts_is_no_breach() {
         let mut check = Check::begin("pennco".parse().unwrap(), None, now());
-        check.entry(&entry(b"1", 5, 100));
+        check.entry(&entry(b"1", 5, 100), now().plus_seconds(-100));
         check.account(&cash(), balance(5), balance(5));
         // Somebody else's report comes now: this account is read with it, the one before was read without.
-        check.entry(&entry(b"1", -5, 100));
-        check.entry(&entry(b"2", -3, 0));
+        check.entry(&entry(b"1", -5, 100), now().plus_seconds(-100));
+        check.entry(&entry(b"2", -3, 0), now());
         check.account(&vault(), balance(-8), balance(-8));
         let proof = check.finish();
         assert!(proof.holds, "{proof:?}");
@@ -676,9 +690,22 @@ mod tests {
     }
 
     #[test]
+    fn a_settlement_that_is_booked_at_its_cut_between_the_reads_of_its_two_accounts_is_no_breach() {
+        let cut_ten_minutes_ago = [entry(b"1", 5, 600), entry(b"1", -5, 600)];
+        for (written_ago, holds) in [(0, true), (SETTLED_SECONDS - 1, true), (SETTLED_SECONDS + 1, false)] {
+            let mut check = Check::begin("pennco".parse().unwrap(), None, now());
+            check.account(&cash(), balance(0), balance(0));
+            check.entry(&cut_ten_minutes_ago[1], now().plus_seconds(-written_ago));
+            check.account(&vault(), balance(-5), balance(-5));
+            let proof = check.finish();
+            assert_eq!(proof.holds, holds, "written {written_ago} s ago: {proof:?}");
+        }
+    }
+
+    #[test]
     fn what_is_still_moving_is_proven_later_and_is_no_breach() {
         let mut check = Check::begin("pennco".parse().unwrap(), None, now());
-        check.entry(&entry(b"1", 5, 2));
+        check.entry(&entry(b"1", 5, 2), now().plus_seconds(-2));
         check.account(&cash(), balance(5), balance(9));
         let proof = check.finish();
         assert!(proof.holds, "{proof:?}");

@@ -65,8 +65,9 @@ impl HandKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewTransfer {
-    /// Its id, minted by the client, under which it exists at most once for ever; without one it gets its own.
-    #[garde(skip)]
+    /// Its id, minted by the client, under which it exists at most once for ever; without one it gets its own. Of UUID
+    /// version 7, or any other but 8: those are Milepost's own.
+    #[garde(custom(made_by_a_client))]
     #[serde(default)]
     pub transfer_id: Option<TransferId>,
     /// Why money moves.
@@ -82,6 +83,13 @@ pub struct NewTransfer {
     /// Why, in words: 3 to 500 characters.
     #[garde(length(chars, min = 3, max = 500))]
     pub reason: String,
+}
+
+fn made_by_a_client<C>(transfer_id: &Option<TransferId>, _: &C) -> garde::Result {
+    if transfer_id.as_ref().is_some_and(TransferId::is_minted) {
+        return Err(garde::Error::new("must be a UUID of version 7: those of version 8 are Milepost's own"));
+    }
+    Ok(())
 }
 
 fn entry_amount<C>(posting: &Posting, _: &C) -> garde::Result {

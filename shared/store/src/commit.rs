@@ -111,6 +111,7 @@ impl Table {
             let before = reason.item().map(|item| Item::from(item.clone())).unwrap_or_default();
             let refusal = match lost {
                 Lost::Moved => return Err(Failed::Moved),
+                Lost::Broken(what) => return Err(Failed::fault(what)),
                 Lost::Refused(refusal) => refusal,
                 Lost::Said(said) => said.refusal(&before).ok_or(Failed::Moved)?,
                 Lost::Limited { closed, otherwise } => {
@@ -196,7 +197,8 @@ impl Table {
         let reports: Vec<Report> = events.iter().map(Event::report).collect();
         let reports = serde_json::to_string(&reports).map_err(Failed::fault)?;
         let outbox = keys::outbox(&command.operator);
-        Ok(record.with("events", reports).in_index(keys::WORKLIST, outbox, command.at.to_string()))
+        // It waits since it was written: a job's command is as old as the event that it works off.
+        Ok(record.with("events", reports).in_index(keys::WORKLIST, outbox, filed.at.to_string()))
     }
 
     /// A transfer, posted at a time: itself, its entries and its balances.

@@ -48,7 +48,8 @@ impl Disbursements {
         Self { table }
     }
 
-    /// An instruction and the visit that carries it out.
+    /// An instruction and the visit that carries it out; the instruction is read once more when the visit was called off and
+    /// it does not say so.
     ///
     /// # Errors
     /// [`Failed::Unknown`] when there is none.
@@ -57,8 +58,12 @@ impl Disbursements {
         operator: &OperatorName,
         disbursement_id: &DisbursementId,
     ) -> Result<Unseen<(Instruction, Delivery)>, Failed> {
-        let instruction: Instruction = self.table.get(&keys::disbursement(operator, disbursement_id)).await?;
+        let key = keys::disbursement(operator, disbursement_id);
+        let mut instruction: Instruction = self.table.get(&key).await?;
         let visit = self.table.get(&keys::delivery(operator, &instruction.delivery_id)).await?;
+        if instruction.may_be_behind(&visit) {
+            instruction = self.table.get(&key).await?;
+        }
         Ok(Unseen::new((instruction, visit)))
     }
 

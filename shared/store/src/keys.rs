@@ -60,7 +60,7 @@
 //! | worklist | `{op}#payouts#{open or closed}` | `{day}#{payout}` | payouts that may turn out either way; the others |
 //! | worklist | `{op}#statements` | `{received_at}#{statement}` | bank statements, by arrival |
 //! | worklist | `{op}#statement#{statement}#{status}` | `{line}` | a statement's lines, by how they stand |
-//! | worklist | `{op}#outbox` | `{at}` | commits whose events are not relayed yet |
+//! | worklist | `{op}#outbox` | `{written_at}` | commits whose events are not relayed yet |
 //! | owner | `{op}#{agent}#{due}` | `{delivery}` | an agent's day |
 //! | owner | `{op}#{agent}#devices` | `{device}` | an agent's phones |
 //! | owner | `{op}#{partner}#approvals#{status}` | `{expires_at}#{approval}` | a partner's approvals |

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    AgentId, Failed, OperatorName, Timestamp,
+    AgentId, CommitId, Failed, OperatorName, Timestamp,
     ledger::{Account, Entry, Limits},
     operator::Operator,
     proof::{Balance, Check, Invariant, Proof},
@@ -100,8 +100,9 @@ impl ProofWriter {
             while let Some(items) = pages.next().await? {
                 for item in items {
                     let place = keys::place_within(&item.key());
+                    let commit_id = item.text("commit_id").and_then(|id| id.parse::<CommitId>().ok());
                     match item.read::<Entry>() {
-                        Ok(entry) => check.entry(&entry),
+                        Ok(entry) => check.entry(&entry, commit_id.map_or(entry.at, |id| id.written_at())),
                         Err(_) => check.unreadable(Invariant::V5, place, "an entry"),
                     }
                 }

@@ -19,7 +19,7 @@ use crate::{
     cursor::{CursorKey, PageRequest},
     day_closes,
     files::{Files, Upload},
-    keys::{self, Key},
+    keys,
     payouts,
     table::{Direction, Item, Lost, Pages, Query, Range, Table, between_times},
 };
@@ -207,16 +207,7 @@ impl Settlements {
             ..Query::of_index(&self.table.names.records, index, partition)
         };
         let (rows, last) = self.table.query(query).await?;
-        let wanted: Vec<Key> = rows
-            .iter()
-            .filter_map(|row| Some(Key { pk: row.text("pk")?.to_owned(), sk: row.text("sk")?.to_owned() }))
-            .collect();
-        let mut found = self.table.batch(&wanted).await?;
-        let items = wanted
-            .into_iter()
-            .filter_map(|key| found.remove(&(key.pk, key.sk)))
-            .map(Item::read)
-            .collect::<Result<_, _>>()?;
+        let items = self.table.whole(&rows).await?;
         Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
     }
 }

@@ -194,6 +194,8 @@ pub(crate) enum Lost {
     Moved,
     /// A rule says no.
     Refused(Refusal),
+    /// No rule says no: what must be there has been altered. It is nobody's answer, so that it can be mended.
+    Broken(&'static str),
     /// A balance says no: because its account is closed, or by its limits.
     Limited {
         /// When the account is closed.
@@ -631,8 +633,13 @@ impl Table {
             .build()
             .map_err(Failed::fault)?;
         let gone = TransactWriteItem::builder().delete(delete).build();
+        let lost = if spent.amount_minor == 0 {
+            Lost::Broken("the balance of what is let go is gone or below zero")
+        } else {
+            Lost::Refused(account.insufficient())
+        };
         Ok([
-            Write::new(TransactWriteItem::builder().update(update).build(), Lost::Refused(account.insufficient())),
+            Write::new(TransactWriteItem::builder().update(update).build(), lost),
             Write::new(gone, Lost::Moved),
         ])
     }
@@ -719,7 +726,8 @@ impl Table {
     /// somebody else moves meanwhile is left to them.
     ///
     /// # Errors
-    /// What kept the work from going on; [`Failed::Fault`] of a single item behind all others.
+    /// What kept the work from going on; behind all others what is one item's own: [`Failed::Fault`], and
+    /// [`Failed::Unknown`] when what it leads to is gone.
     pub(crate) async fn for_each(
         &self,
         query: Query<'_>,
@@ -732,7 +740,7 @@ impl Table {
                 match work(row.key()).await {
                     Ok(is_done) => done = done.saturating_add(u64::from(is_done)),
                     Err(Failed::Moved | Failed::InProgress) => {}
-                    Err(failed @ Failed::Fault(_)) => {
+                    Err(failed @ (Failed::Fault(_) | Failed::Unknown)) => {
                         spoiled.get_or_insert(failed);
                     }
                     Err(failed) => return Err(failed),
@@ -744,6 +752,9 @@ impl Table {
 
     /// A page of a partition, consistent, or of an index, which lags behind by up to about a second.
     pub(crate) async fn query(&self, query: Query<'_>) -> Result<(Vec<Item>, Option<Item>), Failed> {
+        if matches!(query.range, Range::None) {
+            return Ok((vec![], None));
+        }
         let (pk, sk) = query
             .index
             .map_or(("pk".to_owned(), "sk".to_owned()), |index| (format!("{index}_pk"), format!("{index}_sk")));
@@ -759,7 +770,7 @@ impl Table {
             .set_limit(query.limit)
             .set_exclusive_start_key(query.after.map(|after| after.0));
         let condition = match query.range {
-            Range::All => "#pk = :pk",
+            Range::All | Range::None => "#pk = :pk",
             Range::Prefix(prefix) => {
                 request = request
                     .expression_attribute_names("#sk", sk)
@@ -874,6 +885,8 @@ pub(crate) enum Direction {
 #[derive(Debug, Clone)]
 pub(crate) enum Range {
     All,
+    /// None of it: nothing is asked for, since DynamoDB refuses a range whose ends are the wrong way round.
+    None,
     Prefix(String),
     /// Both ends inclusive, as DynamoDB has it.
     Between(String, String),
@@ -928,8 +941,12 @@ impl<'a> Query<'a> {
 }
 
 /// Keys that begin with a time from `from` inclusive to `to` exclusive. A key goes on with `#` behind its time, and `~`
-/// sorts behind that: the upper end is behind every key of the last millisecond.
+/// sorts behind that: the upper end is behind every key of the last millisecond. No time lies between two of which the
+/// second is not later.
 pub(crate) fn between_times(from: Timestamp, to: Timestamp) -> Range {
+    if from >= to {
+        return Range::None;
+    }
     let last = Timestamp::from_millis(to.as_millis().saturating_sub(1));
     Range::Between(from.to_string(), format!("{last}~"))
 }

@@ -138,3 +138,14 @@ async fn a_partner_nobody_works_for_has_no_account() {
     let fresh = get(&world, &world.pennco.admin, "partner_control.lnt-finance").await;
     assert_eq!((fresh.status, &fresh.json["balance"], &fresh.json["items"]), (200, &inr(0), &json!([])));
 }
+
+#[tokio::test]
+async fn before_all_books_an_account_was_empty() {
+    let world = World::new().await;
+    for known_at in ["1969-12-31T00:00:00Z", "1969-12-31T23:59:59.999Z", "0000-01-01T00:00:00Z"] {
+        let request = world.pennco.admin.asks(&ACCOUNT_GET).path("account_id", "vault.pennco");
+        let statement = call(&world, &ACCOUNT_GET, &request.query("known_at", known_at)).await;
+        let shown = (statement.status, &statement.json["balance"], statement.items().len());
+        assert_eq!(shown, (200, &inr(0), 0), "{known_at}: {statement:?}");
+    }
+}

@@ -9,7 +9,7 @@ use testkit::{Person, RECORDS, World};
 use crate::{
     approval_decide::{approval, decision, payout},
     door::call,
-    invariant_check::put_text,
+    invariant_check::{delete, put_text},
     logins::happened,
     steps::{instruct, instruction, visit, waiting_for_approval},
 };
@@ -104,4 +104,24 @@ async fn an_approval_that_cannot_be_read_keeps_no_other_one_waiting_and_fails_th
     let mut wanted = [another, asked];
     wanted.sort();
     assert_eq!(expired, wanted);
+}
+
+#[tokio::test]
+async fn an_approval_whose_visit_is_gone_keeps_no_other_one_waiting_and_fails_the_tick() {
+    let world = World::new().await;
+    let partner = &world.pennco.partners[0];
+    let mut asked = vec![];
+    for reference in ["BF-D-1", "BF-D-2", "BF-D-3"] {
+        let reply = instruct(&world, partner, reference, &instruction(reference, 10_000_000)).await;
+        asked.push((reply.text("/approval_id").to_owned(), reply.text("/delivery_id").to_owned()));
+    }
+    asked.sort();
+    let records = world.table.items(RECORDS);
+    let gone = records.iter().find(|item| item["pk"]["S"].as_str().unwrap().ends_with(&asked[0].1)).unwrap();
+    delete(&world, RECORDS, gone).await;
+    let ticked = tick(&world, world.now().plus_seconds(A_DAY)).await;
+    assert!(ticked.is_err(), "{ticked:?}");
+    let mut expired = happened(&world, "approval.expired");
+    expired.sort();
+    assert_eq!(expired, [asked[1].0.as_str(), asked[2].0.as_str()], "those behind it");
 }

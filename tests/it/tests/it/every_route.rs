@@ -461,6 +461,70 @@ async fn no_value_at_any_place_makes_a_fault() {
     println!("values that nobody expects: {cases} cases, by status {by_status:?}");
 }
 
+/// Asks a route with a thing that is there, where there is one, and with what the query needs beside one parameter.
+fn asking_by(person: &Person, route: &Route, statement: &str, name: &str) -> RestRequest {
+    let request = person.asks(route);
+    let request = match parameter(route) {
+        Some(path) if path == "account_id" => request.path(path, "vault.pennco"),
+        Some(path) if path == "statement_id" => request.path(path, statement),
+        Some(path) => request.path(path, nothing_there(route)),
+        None => request,
+    };
+    let beside = asked_for(route, person).into_iter().filter(|(other, _)| *other != name);
+    beside.fold(request, |request, (name, value)| request.query(name, value))
+}
+
+#[tokio::test]
+async fn no_value_of_any_query_parameter_makes_a_fault() {
+    let world = World::new().await;
+    let rows = statement(&[bank_row("HDFCN52026112199", "-1500.00", "BF-D-9")]);
+    let statement = hand_in(&world, &world.pennco.settlement, "statement", &rows).await;
+    let long = "x".repeat(5_000);
+    let nasty = [
+        "",
+        " ",
+        "\0",
+        "\u{1F600}",
+        "#",
+        "~",
+        "null",
+        "0",
+        "-1",
+        "9223372036854775808",
+        "0000-01-01",
+        "-009999-01-01",
+        "1969-12-31",
+        "9999-12-31",
+        "-009999-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "1969-12-31T23:59:59.999Z",
+        "1970-01-01T00:00:00Z",
+        "9999-12-30T22:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "../../x",
+        &long,
+    ];
+    let (mut cases, mut parameters) = (0, 0);
+    let mut by_status: BTreeMap<u16, u32> = BTreeMap::new();
+    for route in closed_routes().filter(|route| route.method == "GET") {
+        let person = world.pennco.of(*route.roles().last().unwrap());
+        let stranger = call(&world, route, &request(person, route).query("colour", "red")).await;
+        let hint = stranger.text("/errors/0/hint").to_owned();
+        for name in hint.strip_prefix("allowed: ").into_iter().flat_map(|names| names.split(", ")) {
+            parameters += 1;
+            for value in nasty {
+                let asked = asking_by(person, route, statement.text("/statement_id"), name).query(name, value);
+                let reply = call(&world, route, &asked).await;
+                assert!(reply.status < 500, "{} {name}={value}: {reply:?}", route.function);
+                *by_status.entry(reply.status).or_default() += 1;
+                cases += 1;
+            }
+        }
+    }
+    assert!(parameters > 40, "{parameters} parameters");
+    println!("values of {parameters} query parameters: {cases} cases, by status {by_status:?}");
+}
+
 #[tokio::test]
 async fn a_command_needs_one_usable_key() {
     let world = World::new().await;

@@ -1,13 +1,14 @@
 //! `export-build`: builds a requested file, in bounded memory, with its manifest.
 
-use domain::Timestamp;
+use domain::{Timestamp, access::EXPORT_CREATE};
 use serde_json::{Value, json};
 use testkit::World;
 
 use crate::{
+    door::call,
     export_create::ask,
     export_get,
-    steps::{collected, collection, handed_over, plan, planned, point, record, relay, waiting, work_off},
+    steps::{collected, collection, command, handed_over, plan, planned, point, record, relay, waiting, work_off},
 };
 
 /// Relays every commit and builds every export that waits; the ids of the messages that failed.
@@ -90,6 +91,22 @@ async fn a_batch_that_spans_midnight_is_in_the_file_of_each_of_its_days() {
     let (file, described) = built(&world, "tracks").await;
     assert_eq!(described["count"], 2, "{file}");
     assert!(file.contains(&midnight.to_string()), "midnight begins the day: {file}");
+}
+
+#[tokio::test]
+async fn a_day_at_the_edge_of_all_times_has_a_file_without_rows() {
+    let world = World::new().await;
+    let admin = &world.pennco.admin;
+    for kind in ["deliveries", "entries", "tracks"] {
+        for day in ["0000-01-01", "1969-12-31", "9999-12-30", "9999-12-31"] {
+            let body = json!({ "kind": kind, "day": day });
+            let asked = command(admin, &EXPORT_CREATE, &format!("{kind} {day}").replace(' ', "-"), &body);
+            let id = call(&world, &EXPORT_CREATE, &asked).await.text("/export_id").to_owned();
+            assert!(build_all(&world).await.is_empty(), "{kind} of {day}");
+            let ready = export_get::get(&world, admin, &id).await;
+            assert_eq!((ready.text("/status"), &ready.json["file"]["count"]), ("ready", &json!(0)), "{kind} of {day}");
+        }
+    }
 }
 
 #[tokio::test]

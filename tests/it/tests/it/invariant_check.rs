@@ -3,7 +3,7 @@
 use domain::{Failed, access::PROOF_GET};
 use edge::schedule::Tick;
 use serde_json::{Value, json};
-use testkit::{LEDGER, NOW_MILLIS, RECORDS, Reply, World};
+use testkit::{CASH_CAP_MINOR, FLOAT_MINOR, LEDGER, NOW_MILLIS, RECORDS, Reply, World};
 
 use crate::{
     door::call,
@@ -178,6 +178,28 @@ async fn an_account_whose_available_money_is_not_its_balance_less_what_is_held_i
             assert_eq!(subjects(&proof(&world).await), [account], "{prefix} by {by}");
         }
     }
+}
+
+#[tokio::test]
+async fn cash_above_its_cap_and_cash_without_headroom_is_named() {
+    let world = World::new().await;
+    let row = beginning_with(&world, RECORDS, "pennco#balance#agent_cash").remove(0);
+    let account = row["pk"]["S"].as_str().unwrap().rsplit_once('#').unwrap().1;
+    let agent_id = account.split_once('.').unwrap().1;
+    let mut agents = beginning_with(&world, RECORDS, &format!("pennco#agent#{agent_id}"));
+    agents.retain(|item| item["cash_cap_minor"].is_object());
+    let by = FLOAT_MINOR - CASH_CAP_MINOR - 5;
+    corrupt(&world, RECORDS, &agents[0], "cash_cap_minor", by).await;
+    corrupt(&world, RECORDS, &row, "headroom_minor", by).await;
+    assert!(matches!(check(&world, 120).await, Err(Failed::Fault(_))), "five paise above a lower cap");
+    assert_eq!(subjects(&proof(&world).await), [account]);
+    let world = World::new().await;
+    let mut row = beginning_with(&world, RECORDS, "pennco#balance#agent_cash").remove(0);
+    let account = row["pk"]["S"].as_str().unwrap().rsplit_once('#').unwrap().1.to_owned();
+    row.as_object_mut().unwrap().remove("headroom_minor").unwrap();
+    world.table.put(RECORDS, &row);
+    assert!(matches!(check(&world, 120).await, Err(Failed::Fault(_))), "nothing keeps it below its cap");
+    assert_eq!(subjects(&proof(&world).await), [account]);
 }
 
 #[tokio::test]

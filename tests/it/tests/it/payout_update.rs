@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::access::{PAYOUT_UPDATE, TRANSFER_GET};
+use domain::{
+    Timestamp, TransferId,
+    access::{PAYOUT_UPDATE, TRANSFER_GET},
+};
 use serde_json::{Value, json};
 use testkit::{NOW_MILLIS, Person, Reply, RestRequest, World};
 
@@ -10,7 +13,7 @@ use crate::{
     books,
     door::call,
     payout_get::{get, instructed},
-    steps::{TODAY, all_at_once, command, inr, reverse},
+    steps::{TODAY, all_at_once, command, inr, move_money, reverse, transfer},
 };
 
 /// A report on a payout at a version.
@@ -95,6 +98,23 @@ async fn what_is_paid_is_booked_once_out_of_the_bank() {
     let refused = reverse(&world, &pennco.settlement, transfer_id, "r1").await;
     assert_eq!((refused.said(), refused.text("/kind")), ((409, "not_reversible"), "payout"));
     crate::invariant_check::check(&world, 200).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_id_under_which_a_payout_is_booked_is_known_before_and_can_be_taken_by_nobody() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let id = instructed(&world, pennco, 150_000).await;
+    let waits = get(&world, &pennco.settlement, &id).await;
+    let instructed_at: Timestamp = waits.text("/instructed_at").parse().unwrap();
+    let known = TransferId::mint(instructed_at, &[id.as_bytes(), b"paid"]).to_string();
+    let mut body = transfer("adjustment", "vault.pennco", "suspense.pennco", 1);
+    body["transfer_id"] = json!(known);
+    let taken = move_money(&world, &pennco.admin, "m1", &body).await;
+    let payout = learn(&world, &id, 1, &paid("AXISN52026112100")).await;
+    assert_eq!((payout.status, payout.text("/transfer_id")), (200, known.as_str()), "{payout:?}");
+    assert_eq!((taken.said(), taken.flaws()), ((422, "invalid"), vec![("/transfer_id", "invalid_value")]));
+    assert_eq!(owed_and_bank(&world).await, (0, -150_000));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use testkit::{RECORDS, World};
 use crate::{
     approval_expire::later,
     door::call,
-    invariant_check::{check, put_text},
+    invariant_check::{check, delete, put_text},
     reservation_create::{balance, budget},
     reservation_get::get,
     reservation_settle::{settling, spending},
@@ -82,4 +82,27 @@ async fn a_reservation_that_cannot_be_read_keeps_no_other_one_held_and_fails_the
     assert_eq!(get(&world, &world.vishi.desk, &id).await.text("/status"), "expired");
     let another = get(&world, &world.pennco.desk, another.text("/reservation_id")).await;
     assert_eq!(another.text("/status"), "expired", "{another:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_let_go_fails_the_tick_and_is_let_go_once_it_can_be() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    budget(&world, "budget.sms", 500).await;
+    let made = hold(&world, &pennco.settlement, "r1", &held("budget.sms", 300)).await;
+    let id = made.text("/reservation_id");
+    let records = world.table.items(RECORDS);
+    let is_it = |item: &&serde_json::Value| item["pk"]["S"].as_str().unwrap().ends_with("#balance#budget.sms");
+    let row = records.iter().find(is_it).unwrap();
+    delete(&world, RECORDS, row).await;
+    for _ in 0..2 {
+        let ticked = tick(&world, world.now().plus_seconds(AN_HOUR)).await;
+        assert!(matches!(ticked, Err(Failed::Fault(_))), "{ticked:?}");
+        assert_eq!(get(&world, &pennco.desk, id).await.text("/status"), "open");
+    }
+    world.table.put(RECORDS, row);
+    tick(&world, world.now().plus_seconds(AN_HOUR)).await.unwrap();
+    assert_eq!(get(&world, &pennco.desk, id).await.text("/status"), "expired");
+    assert_eq!(balance(&world, pennco, "budget.sms").await, (500, 500));
+    check(&world, 120).await.unwrap();
 }

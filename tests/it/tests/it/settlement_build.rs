@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::AttributeValue};
 use domain::{
-    Timestamp,
+    Timestamp, TransferId,
     access::{DELIVERY_CONFIRM, SETTLEMENT_CREATE},
 };
 use serde_json::json;
@@ -14,8 +14,8 @@ use crate::{
     invariant_check::put_text,
     settlement_get, settlement_list,
     steps::{
-        TODAY, assigned, build_settlements, collected, command, confirmed, handed_over, inr, relay, report,
-        report_days, waiting, work_off,
+        TODAY, assigned, build_settlements, collected, command, confirmed, handed_over, inr, move_money, relay, report,
+        report_days, transfer, waiting, work_off,
     },
 };
 
@@ -65,6 +65,26 @@ async fn a_day_on_which_more_went_out_than_came_in_is_owed_by_the_partner() {
     assert_eq!(settled.json["totals"]["net"], inr(-70_000));
     assert_eq!(books::account(&world, &world.pennco, "partner_settlement.bfil").await.0, 70_000);
     books::balance(&world, &world.pennco).await;
+}
+
+#[tokio::test]
+async fn the_id_of_what_a_settlement_books_is_known_before_and_can_be_taken_by_nobody() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    collected(&world, pennco, "BF-1", 150_000).await;
+    let id = close(&world, pennco, 60_000).await;
+    let waits = settlement_get::get(&world, &pennco.settlement, &id).await;
+    let cut_at: Timestamp = waits.text("/cut_at").parse().unwrap();
+    let seed = ["pennco", "settlement-build", "settlement-build", &id].map(str::as_bytes);
+    let known = TransferId::mint(cut_at, &seed).to_string();
+    let mut body = transfer("adjustment", "vault.pennco", "suspense.pennco", 1);
+    body["transfer_id"] = json!(known);
+    let taken = move_money(&world, &pennco.admin, "m1", &body).await;
+    assert!(build_settlements(&world).await.is_empty(), "nothing is in its way");
+    let settled = settlement_get::get(&world, &pennco.settlement, &id).await;
+    assert_eq!((settled.text("/status"), settled.text("/transfer_id")), ("settled", known.as_str()), "{settled:?}");
+    assert_eq!((taken.said(), taken.flaws()), ((422, "invalid"), vec![("/transfer_id", "invalid_value")]));
+    assert_eq!(books::account(&world, pennco, "partner_settlement.bfil").await.0, -150_000);
 }
 
 #[tokio::test]

@@ -381,6 +381,22 @@ async fn a_payout_is_booked_at_the_time_when_the_job_books_it_and_never_behind_a
 }
 
 #[tokio::test]
+async fn what_a_job_reports_long_after_its_event_waits_in_the_outbox_since_it_was_written() {
+    let world = World::new().await;
+    let id = instructed(&world, &world.pennco, 150_000).await;
+    assert_eq!(handed_in(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", &id)]).await.status, 202);
+    relay(&world).await;
+    let late = StatementWriter::new(world.tables().filed_by(an_hour_later), world.files());
+    let messages = waiting(&world, "statement.fifo");
+    let work = async |message| statement_match::handle(&late, message).await;
+    assert!(work_off("statement.fifo", &messages, work).await.is_empty());
+    crate::invariant_check::check(&world, 3_600 + 60).await.unwrap();
+    let unrelayed = crate::invariant_check::proof(&world).await.json["unrelayed"].as_u64().unwrap();
+    assert!(unrelayed > 0, "it has not been relayed yet, and is not late");
+    assert!(crate::invariant_check::check(&world, 3_600 + 900).await.is_err(), "it is late a quarter of an hour on");
+}
+
+#[tokio::test]
 async fn a_payout_is_known_by_the_reference_that_its_rail_told_and_keeps_it() {
     let world = World::new().await;
     let id = instructed(&world, &world.pennco, 150_000).await;

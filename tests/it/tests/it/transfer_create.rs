@@ -19,8 +19,14 @@ use crate::{
     transfer_get::get,
 };
 
+/// The version of a UUID, and what a client's ids say there: RFC 9562's version 7.
+const VERSION: u128 = 0xf << 76;
+const VERSION_7: u128 = 0x7 << 76;
+
+/// An id that a client makes.
 fn id(seed: &[u8]) -> String {
-    TransferId::mint(domain::Timestamp::from_millis(NOW_MILLIS), &[seed]).to_string()
+    let bits = TransferId::mint(domain::Timestamp::from_millis(NOW_MILLIS), &[seed]).bits();
+    TransferId::of_bits(bits & !VERSION | VERSION_7).to_string()
 }
 
 fn with(body: &Value, name: &str, value: Value) -> Value {

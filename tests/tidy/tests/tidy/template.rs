@@ -252,6 +252,36 @@ fn what_is_kept_outlives_every_deploy() {
     nothing(&findings);
 }
 
+/// What a lifecycle rule may do to the objects that it names.
+const LIFECYCLE_ACTIONS: [&str; 9] = [
+    "AbortIncompleteMultipartUpload",
+    "ExpirationDate",
+    "ExpirationInDays",
+    "ExpiredObjectDeleteMarker",
+    "NoncurrentVersionExpiration",
+    "NoncurrentVersionExpirationInDays",
+    "NoncurrentVersionTransitions",
+    "Transition",
+    "Transitions",
+];
+
+#[test]
+fn every_enabled_rule_of_a_bucket_does_something() {
+    let mut findings = vec![];
+    let mut rules = 0;
+    for (name, bucket) in resources(&template("infra/data.yaml"), "AWS::S3::Bucket") {
+        for rule in items(&bucket["Properties"]["LifecycleConfiguration"]["Rules"]) {
+            rules += 1;
+            let does = members(rule).any(|(member, _)| LIFECYCLE_ACTIONS.contains(&member));
+            if rule["Status"] == "Enabled" && !does {
+                findings.push(format!("{name}: the rule {} is refused by S3: it names no action", rule["Id"]));
+            }
+        }
+    }
+    assert!(rules > 0, "the buckets of infra/data.yaml have rules");
+    nothing(&findings);
+}
+
 #[test]
 fn every_import_of_the_app_is_an_export_of_the_data() {
     let data = template("infra/data.yaml");
