@@ -15,8 +15,8 @@ use crate::{
     settlement::{Settlement, SettlementStatus},
 };
 
-/// How long ago an entry was written when every call that could still be booking its other side is over, in seconds: a cold start and a
-/// call, and a margin as wide again.
+/// How long ago an entry was written when every call that could still be booking its other side is over, in seconds: a
+/// cold start and a call, and a margin as wide again.
 pub const SETTLED_SECONDS: i64 = 60;
 /// A settlement is built within this many seconds of when a check first saw it wait: the queue's delay, a build and its
 /// retries. Not of its day's cut: a day may be closed long after that.
