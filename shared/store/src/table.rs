@@ -641,10 +641,7 @@ impl Table {
         } else {
             Lost::Refused(account.insufficient())
         };
-        Ok([
-            Write::new(TransactWriteItem::builder().update(update).build(), lost),
-            Write::new(gone, Lost::Moved),
-        ])
+        Ok([Write::new(TransactWriteItem::builder().update(update).build(), lost), Write::new(gone, Lost::Moved)])
     }
 
     /// An item, if it is there. Consistent: what was committed before is seen.
