@@ -19,8 +19,7 @@ use crate::{
     cursor::{CursorKey, PageRequest},
     day_closes,
     files::{Files, Upload},
-    keys,
-    payouts,
+    keys, payouts,
     table::{Direction, Item, Lost, Pages, Query, Range, Table, between_times},
 };
 

@@ -1,7 +1,10 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
-//! Conditions have names: `create` (must not exist), `share` (nobody has it alone), `free` (its holder gives it back), `replace` (must not have moved), `append` (log only),
-//! `post` (a balance within its limits), `unchanged` (read, and still so), `hold` and `let_go` (what a reservation takes of an account), `decide` (by somebody else, once, in time), `assign` (nothing to wait for). There is no other way to write.
+//! What a command writes has a condition with a name: `create` (must not exist), `share` (nobody has it alone), `free` (its holder gives it back), `replace` (must not have moved),
+//! `assign` (nothing to wait for), `decide` (by somebody else, once, in time), `advance` (a number that never goes back), `use_up` (once), `end` (a login that has not ended), `count` (the last one stays),
+//! `absent` (must still be free), `unchanged` (read, and still so), `remember` (a named account), `close` (a balance at zero), `append` (log only), `post` (a balance within its limits), `hold` and `let_go` (what a reservation takes of an account).
+//! What is no command, such as positions, buckets, sessions, keys and the memory of jobs, is one item at a time, written by `put_if`, `update_if` or `update_or_see` on the condition that is handed to them.
+//! `Activities::count` adds to a count in a transaction of its own. There is no other way to write.
 
 use std::collections::HashMap;
 
@@ -638,10 +641,7 @@ impl Table {
         } else {
             Lost::Refused(account.insufficient())
         };
-        Ok([
-            Write::new(TransactWriteItem::builder().update(update).build(), lost),
-            Write::new(gone, Lost::Moved),
-        ])
+        Ok([Write::new(TransactWriteItem::builder().update(update).build(), lost), Write::new(gone, Lost::Moved)])
     }
 
     /// An item, if it is there. Consistent: what was committed before is seen.
