@@ -405,6 +405,16 @@ impl KeptUser {
         caller
     }
 
+    /// Whether a change of them may let somebody else in than who came in before: tickets go to another address, a
+    /// password is enough again, or a login that nobody misses is good again.
+    #[must_use]
+    pub fn lets_in_another(&self, after: &Self) -> bool {
+        let is_other_address = after.user.email != self.user.email;
+        let has_lost_factor = self.has_second_factor() && !after.has_second_factor();
+        let is_enabled_again = self.user.status == UserStatus::Disabled && after.user.status != UserStatus::Disabled;
+        is_other_address || has_lost_factor || is_enabled_again
+    }
+
     /// The same person at a later version, for a change that admins see.
     fn advanced(&self, at: Timestamp) -> Self {
         let version = self.user.version.saturating_add(1);

@@ -358,6 +358,21 @@ impl Table {
         Ok(Write { before: Some(before), ..Write::new(TransactWriteItem::builder().put(put).build(), lost) })
     }
 
+    /// A login that an admin has not let anybody into since a moment.
+    pub(crate) fn quiet(&self, operator: &OperatorName, principal: &str, since: Timestamp) -> Result<Write, Failed> {
+        let key = keys::hands(operator, principal);
+        let check = ConditionCheck::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .condition_expression("attribute_not_exists(pk) OR at_millis < :since")
+            .expression_attribute_values(":since", AttributeValue::N(since.as_millis().to_string()))
+            .build()
+            .map_err(Failed::fault)?;
+        let lost = Lost::Refused(Refusal::FreshLogin);
+        Ok(Write::new(TransactWriteItem::builder().condition_check(check).build(), lost))
+    }
+
     /// A number that is kept under a key and never goes back.
     pub(crate) fn advance(&self, item: Item, number: &str, at: i64) -> Result<Write, Failed> {
         let put = Put::builder()
