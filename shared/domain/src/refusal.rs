@@ -274,7 +274,9 @@ pub enum Refusal {
     OwnApproval,
     /// An admin let somebody into the login of who decides, or of who asked an admin, in the week before the request or
     /// since.
-    #[error("an admin set up or changed a login of this less than a week before it was asked for: somebody else decides")]
+    #[error(
+        "an admin set up or changed a login of this less than a week before it was asked for: somebody else decides"
+    )]
     FreshLogin,
     /// Everybody decides once.
     #[error("you have decided about this before")]

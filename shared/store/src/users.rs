@@ -2,7 +2,6 @@
 
 use domain::{
     Command, Event, Failed, Money, OperatorName, Refusal, Timestamp, UserId,
-    approval::HANDS_SECONDS,
     event::Happened,
     id::Sha256Hex,
     message::Ticket,
@@ -48,13 +47,9 @@ pub(crate) fn taken_on(table: &Table, operator: &OperatorName, kept: &KeptUser) 
     Ok(writes)
 }
 
-/// That an admin let somebody into a login, kept as long as it can matter to an approval.
+/// That an admin let somebody into a login.
 fn hands(table: &Table, operator: &OperatorName, kept: &KeptUser) -> Result<Write, Failed> {
-    let at = kept.user.updated_at;
-    let item = Item::at(&keys::hands(operator, kept.caller(operator).principal()))
-        .with_number("at_millis", at.as_millis())
-        .with_number("expires", at.plus_seconds(HANDS_SECONDS).as_seconds());
-    table.advance(item, "at_millis", at.as_millis())
+    table.hands(operator, kept.caller(operator).principal(), kept.user.updated_at)
 }
 
 /// Somebody changed, on the version that was read: the admins counted, tokens from before taken back where rights have

@@ -24,7 +24,9 @@ use crate::{
     reservation_get::get as reservation,
     reservation_settle::{settle, spending},
     reservation_void::void,
-    steps::{bank_line, close_day, command, entry, handed_over, held, hold, inr, move_money, reconcile, reverse, transfer},
+    steps::{
+        bank_line, close_day, command, entry, handed_over, held, hold, inr, move_money, reconcile, reverse, transfer,
+    },
     transfer_get::get,
 };
 
