@@ -926,6 +926,11 @@ impl Pages<'_> {
         self.next = last.map(|after| Query { after: Some(after), ..query });
         Ok(Some(items))
     }
+
+    /// Whether there may be another.
+    pub(crate) fn go_on(&self) -> bool {
+        self.next.is_some()
+    }
 }
 
 /// A page to be read.
