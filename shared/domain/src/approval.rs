@@ -1,6 +1,6 @@
 //! Approvals: what an operator lets nobody do alone, who has decided about it, and until when a request waits.
 
-use std::{num::NonZeroU8, str::FromStr};
+use std::{collections::BTreeSet, num::NonZeroU8, str::FromStr};
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,13 @@ pub struct ApprovalRule {
 
 /// The longest that a request may wait, in hours: the seven days after which a partner's instruction is looked at anew.
 const LONGEST_HOURS: u32 = 7 * 24;
+
+/// How long before a request no admin may have let anybody into the login of who decides, in seconds: a week, in which
+/// everybody has a working day, and notices that their login is not theirs any more.
+const QUIET_SECONDS: i64 = 7 * 86_400;
+/// How long it matters that an admin let somebody into a login, in seconds: a request may be made at the end of the quiet
+/// time, and wait another week.
+pub const HANDS_SECONDS: i64 = 2 * QUIET_SECONDS;
 
 /// A text is no rule of approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -351,6 +358,20 @@ impl Approval {
     pub fn barred(&self) -> Vec<String> {
         let admins = self.maker.is_program.then(|| barred_role(Role::Admin));
         std::iter::once(self.maker.principal.clone()).chain(admins).collect()
+    }
+
+    /// Whose logins no admin may have let anybody into since [`Self::quiet_since`] for somebody to decide: their own, and
+    /// where they are an admin the maker's, who may be the admin once more.
+    #[must_use]
+    pub fn quiet_logins(&self, approver: &Caller) -> BTreeSet<String> {
+        let makers = (approver.role == Role::Admin).then(|| self.maker.principal.clone());
+        std::iter::once(approver.principal().to_owned()).chain(makers).collect()
+    }
+
+    /// From when on: a week before the request.
+    #[must_use]
+    pub fn quiet_since(&self) -> Timestamp {
+        self.created_at.plus_seconds(-QUIET_SECONDS)
     }
 
     /// Who has decided.

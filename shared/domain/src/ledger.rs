@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize, de};
 use utoipa::ToSchema;
 
 use crate::{
-    AgentId, ApprovalId, Currency, DeliveryId, Money, OperatorName, PartnerName, PurposeName, Refusal, ReservationId,
-    Timestamp, TransferId,
+    AgentId, ApprovalId, Currency, DeliveryId, Failed, Flaw, Money, OperatorName, PartnerName, PurposeName, Refusal,
+    ReservationId, Timestamp, TransferId,
     access::{Belongings, Owned},
     id::NotAnId,
 };
@@ -529,6 +529,16 @@ impl AccountQuery {
     pub fn takes(&self, entry: &Entry) -> bool {
         self.as_of.is_none_or(|as_of| entry.effective_at <= as_of)
             && self.known_at.is_none_or(|known_at| entry.at <= known_at)
+    }
+
+    /// The refusal of a statement for which too much was read when the entries of this moment came.
+    #[must_use]
+    pub fn too_long(at: Timestamp) -> Failed {
+        let shown = Timestamp::from_millis(at.as_millis().saturating_sub(1));
+        let detail = "the account has more entries than are added up for one answer";
+        let hint =
+            format!("`known_at={shown}` or earlier; later days are in `GET /api/v1/day-closes/{{business_day}}`");
+        Failed::malformed(Flaw::new("known_at", "statement_too_long", detail).with_hint(hint))
     }
 }
 

@@ -272,6 +272,12 @@ pub enum Refusal {
     /// Nobody approves what they asked for themselves, or through a program whose secret they hold.
     #[error("whoever asked for it, and whoever holds the secret of the program that did, decides nothing about it")]
     OwnApproval,
+    /// An admin let somebody into the login of who decides, or of who asked an admin, in the week before the request or
+    /// since.
+    #[error(
+        "an admin set up or changed a login of this less than a week before it was asked for: somebody else decides"
+    )]
+    FreshLogin,
     /// Everybody decides once.
     #[error("you have decided about this before")]
     AlreadyDecided,
@@ -399,6 +405,7 @@ impl Refusal {
             Self::TotpMismatch => "totp_mismatch",
             Self::ApprovalPending { .. } => "approval_pending",
             Self::OwnApproval => "own_approval",
+            Self::FreshLogin => "fresh_login",
             Self::AlreadyDecided => "already_decided",
             Self::ApprovalExpired { .. } => "approval_expired",
             Self::SettlementBuilding => "settlement_building",
@@ -449,6 +456,7 @@ impl Refusal {
             | Self::TotpEnrolled
             | Self::ApprovalPending { .. }
             | Self::OwnApproval
+            | Self::FreshLogin
             | Self::AlreadyDecided
             | Self::SettlementBuilding
             | Self::AlreadyAcknowledged { .. }

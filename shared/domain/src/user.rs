@@ -167,6 +167,10 @@ pub struct KeptUser {
     /// How often their rights or their password changed: logins, tokens and tickets of an earlier generation are not
     /// good any more, whenever they were asked for.
     pub generation: u64,
+    /// Whether an admin set the address that tickets go to since the password was set, so that whoever sets the next one
+    /// may be somebody else.
+    #[serde(default)]
+    pub is_address_new: bool,
     /// Counts every write, also those that nobody sees: the version of the record.
     pub revision: u64,
 }
@@ -360,7 +364,17 @@ impl NewUser {
             created_at: command.at,
             updated_at: command.at,
         };
-        Ok((KeptUser { user, password_hash: None, second_factor: None, generation: 0, revision: 1 }, agent))
+        Ok((
+            KeptUser {
+                user,
+                password_hash: None,
+                second_factor: None,
+                generation: 0,
+                is_address_new: true,
+                revision: 1,
+            },
+            agent,
+        ))
     }
 }
 
@@ -403,6 +417,17 @@ impl KeptUser {
         caller.authentication.user_id = (*role == Role::Partner).then(|| user_id.clone());
         caller.authentication.generation = self.generation;
         caller
+    }
+
+    /// Whether a change of them may let somebody else in than who came in before: tickets go to another address, one that
+    /// did was used, a password is enough again, or a login that nobody misses is good again.
+    #[must_use]
+    pub fn lets_in_another(&self, after: &Self) -> bool {
+        let is_other_address = after.user.email != self.user.email;
+        let has_lost_factor = self.has_second_factor() && !after.has_second_factor();
+        let is_enabled_again = self.user.status == UserStatus::Disabled && after.user.status != UserStatus::Disabled;
+        let is_ticket_used = self.is_address_new && !after.is_address_new;
+        is_other_address || is_ticket_used || has_lost_factor || is_enabled_again
     }
 
     /// The same person at a later version, for a change that admins see.
@@ -465,6 +490,7 @@ impl KeptUser {
         after.user.status = status;
         after.user.name = change.name.clone().unwrap_or(after.user.name);
         after.user.email = change.email.clone().or(after.user.email);
+        after.is_address_new |= after.user.email != self.user.email;
         if change.has_totp == Some(false) {
             after.second_factor = None;
             after.user.has_totp = false;
@@ -477,6 +503,7 @@ impl KeptUser {
     pub fn with_password(&self, password_hash: String, at: Timestamp) -> Self {
         let mut after = self.advanced(at);
         after.password_hash = Some(password_hash);
+        after.is_address_new = false;
         if after.user.status == UserStatus::Invited {
             after.user.status = UserStatus::Active;
         }

@@ -16,6 +16,10 @@ use crate::{
     table::{Item, Query, Range, Table, between_times},
 };
 
+/// The most megabytes that are added up for a statement as of a time: some 25,000 entries, an agent's five years. Even
+/// at a second each they fit into the ten of a call.
+const MOST_PAGES: usize = 8;
+
 /// What may be read of accounts.
 #[derive(Clone)]
 pub struct Accounts {
@@ -144,10 +148,11 @@ impl Accounts {
 
     /// A statement as of a time: what had happened by then, as far as it was known by then. The balance is the exact sum
     /// of the entries that it is asked for, so every page reads all entries of the account up to `known_at`: one query a
-    /// megabyte, about 3,500 entries, and a read unit for each four kilobytes.
+    /// megabyte, about 3,000 entries, and a read unit for each four kilobytes; eight queries at most.
     ///
     /// # Errors
-    /// [`Failed::Unknown`] when the operator has no such account.
+    /// [`Failed::Unknown`] when the operator has no such account, [`Failed::Malformed`] when it has more entries up to
+    /// then than are added up: the hint names a time up to which it has not.
     pub async fn statement_at(
         &self,
         operator: &OperatorName,
@@ -168,10 +173,12 @@ impl Accounts {
         let range = until.map_or(Range::All, |until| between_times(Timestamp::EPOCH, until));
         let ledger = Query::of(&self.table.names.ledger, keys::ledger(operator, account));
         let mut pages = self.table.pages(Query { range, ..ledger });
+        let (mut read, mut reached) = (0_usize, Timestamp::EPOCH);
         while let Some(rows) = pages.next().await? {
             for row in rows {
                 let [pk, sk] = ["pk", "sk"].map(|name| row.text(name).unwrap_or_default().to_owned());
                 let entry: Entry = row.read()?;
+                reached = entry.at;
                 if !asked.takes(&entry) {
                     continue;
                 }
@@ -185,6 +192,10 @@ impl Accounts {
                 } else {
                     more = true;
                 }
+            }
+            read = read.saturating_add(1);
+            if read >= MOST_PAGES && pages.go_on() {
+                return Err(AccountQuery::too_long(reached));
             }
         }
         Ok(Statement {

@@ -216,7 +216,9 @@ impl Approvals {
     }
 
     /// Keeps somebody's decision and, when it settles the matter, what follows from it: one transaction, whose condition
-    /// says once more that it is not the maker's, not the second of one person, and not late.
+    /// says once more that it is not the maker's, not the second of one person, and not late, and alone that no admin has
+    /// let anybody into a login to make it. Nothing is read for that: what an admin does meanwhile is a write of the same
+    /// rows, before this transaction or behind it.
     ///
     /// # Errors
     /// As a commit.
@@ -233,6 +235,9 @@ impl Approvals {
             let names = [approver.principal().to_owned(), barred_role(approver.role)];
             let (was, is) = (item(&command.operator, before)?, item(&command.operator, &after)?);
             writes.insert(0, self.table.decide(was, is, names, command.at)?);
+            for login in before.quiet_logins(approver) {
+                writes.push(self.table.quiet(&command.operator, &login, before.quiet_since())?);
+            }
             let id = after.approval_id.as_str();
             let mut events = vec![Event::of(command, Happened::ApprovalDecided, id, after.region.as_ref())];
             events.extend(reported);

@@ -9,6 +9,7 @@
 //! | records | `{op}#operator` | `operator` | zone, currency, regions, partners, business calendar |
 //! | records | `{op}#user#{user}` | `user` | somebody who can log in |
 //! | records | `{op}#login#{login}` | `login` | whose login it is, for ever |
+//! | records | `{op}#hands#{principal}` | `hands` | when an admin last let somebody into this login |
 //! | records | `{op}#admins` | `admins` | how many admins can log in |
 //! | records | `{op}#challenge#{challenge}` | `challenge` | a code that was sent, and how often it was guessed |
 //! | records | `{op}#ticket#{sha256}` | `ticket` | an invitation or a reset, by the digest of its ticket |
@@ -134,6 +135,10 @@ pub(crate) fn user(operator: &OperatorName, user: &UserId) -> Key {
 
 pub(crate) fn login(operator: &OperatorName, login: &str) -> Key {
     Key::new(format!("{operator}#login#{login}"), "login")
+}
+
+pub(crate) fn hands(operator: &OperatorName, principal: &str) -> Key {
+    Key::new(format!("{operator}#hands#{principal}"), "hands")
 }
 
 pub(crate) fn admins(operator: &OperatorName) -> Key {

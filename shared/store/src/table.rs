@@ -20,6 +20,7 @@ use aws_sdk_dynamodb::{
 };
 use domain::{
     Command, Failed, Money, OperatorName, Refusal, ReservationId, Timestamp,
+    approval::HANDS_SECONDS,
     ledger::{Account, Limits, Transfer, TransferKind},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -361,6 +362,38 @@ impl Table {
             .map_err(Failed::fault)?;
         let lost = Lost::Said(Said::Approval { names, at });
         Ok(Write { before: Some(before), ..Write::new(TransactWriteItem::builder().put(put).build(), lost) })
+    }
+
+    /// When an admin last let somebody into a login, as long as it can matter to an approval. It has no condition of its
+    /// own: the person is written with it, on the version that was read, and so it is the latest.
+    pub(crate) fn hands(&self, operator: &OperatorName, principal: &str, at: Timestamp) -> Result<Write, Failed> {
+        let key = keys::hands(operator, principal);
+        let expires = at.plus_seconds(HANDS_SECONDS).as_seconds();
+        let update = Update::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .update_expression("SET at_millis = :at, expires = :expires")
+            .expression_attribute_values(":at", AttributeValue::N(at.as_millis().to_string()))
+            .expression_attribute_values(":expires", AttributeValue::N(expires.to_string()))
+            .build()
+            .map_err(Failed::fault)?;
+        Ok(Write::new(TransactWriteItem::builder().update(update).build(), Lost::Moved))
+    }
+
+    /// A login that an admin has not let anybody into since a moment.
+    pub(crate) fn quiet(&self, operator: &OperatorName, principal: &str, since: Timestamp) -> Result<Write, Failed> {
+        let key = keys::hands(operator, principal);
+        let check = ConditionCheck::builder()
+            .table_name(&self.names.records)
+            .key("pk", AttributeValue::S(key.pk))
+            .key("sk", AttributeValue::S(key.sk))
+            .condition_expression("attribute_not_exists(pk) OR at_millis < :since")
+            .expression_attribute_values(":since", AttributeValue::N(since.as_millis().to_string()))
+            .build()
+            .map_err(Failed::fault)?;
+        let lost = Lost::Refused(Refusal::FreshLogin);
+        Ok(Write::new(TransactWriteItem::builder().condition_check(check).build(), lost))
     }
 
     /// A number that is kept under a key and never goes back.
@@ -905,6 +938,11 @@ impl Pages<'_> {
         let (items, last) = self.table.query(query.clone()).await?;
         self.next = last.map(|after| Query { after: Some(after), ..query });
         Ok(Some(items))
+    }
+
+    /// Whether there may be another.
+    pub(crate) fn go_on(&self) -> bool {
+        self.next.is_some()
     }
 }
 

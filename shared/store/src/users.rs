@@ -47,8 +47,13 @@ pub(crate) fn taken_on(table: &Table, operator: &OperatorName, kept: &KeptUser) 
     Ok(writes)
 }
 
-/// Somebody changed, on the version that was read: the admins counted, and tokens from before taken back where rights
-/// have changed.
+/// That an admin let somebody into a login.
+fn hands(table: &Table, operator: &OperatorName, kept: &KeptUser) -> Result<Write, Failed> {
+    table.hands(operator, kept.caller(operator).principal(), kept.user.updated_at)
+}
+
+/// Somebody changed, on the version that was read: the admins counted, tokens from before taken back where rights have
+/// changed, and noted when it may let in somebody else than before.
 pub(crate) fn changed(
     table: &Table,
     operator: &OperatorName,
@@ -59,6 +64,9 @@ pub(crate) fn changed(
     let by = i64::from(after.is_active_admin()).saturating_sub(i64::from(before.is_active_admin()));
     if by != 0 {
         writes.push(table.count(keys::admins(operator), by, Lost::Refused(Refusal::LastAdmin))?);
+    }
+    if before.lets_in_another(after) {
+        writes.push(hands(table, operator, after)?);
     }
     if after.generation != before.generation {
         writes.push(table.revoke(
@@ -128,6 +136,8 @@ impl Users {
                 let name = kept.user.name.clone();
                 let agent = NewAgent { agent_id, name, region, cash_cap_minor: cash_cap.amount_minor, currency };
                 writes.extend(directory::taken_on(&self.table, operator, &agent, Money::new(0, currency), command)?);
+            } else {
+                writes.push(hands(&self.table, operator, &kept)?);
             }
             let user_id = kept.user.user_id.to_string();
             Ok(Accepted {

@@ -647,7 +647,7 @@ fn kept_user(login: &str, caller: &Caller, at: Timestamp) -> KeptUser {
         updated_at: at,
     };
     let password_hash = (!is_agent).then(|| PASSWORD_HASH.clone());
-    KeptUser { user, password_hash, second_factor: None, generation: 0, revision: 1 }
+    KeptUser { user, password_hash, second_factor: None, generation: 0, is_address_new: false, revision: 1 }
 }
 
 /// An answer as the caller sees it.

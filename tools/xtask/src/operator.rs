@@ -162,7 +162,7 @@ impl NewOperator {
             created_at: now,
             updated_at: now,
         };
-        KeptUser { user, password_hash: None, second_factor: None, generation: 0, revision: 1 }
+        KeptUser { user, password_hash: None, second_factor: None, generation: 0, is_address_new: false, revision: 1 }
     }
 }
 

@@ -185,7 +185,7 @@ fn user(operator: &OperatorName, login: &str, name: &str, role: Role, at: Timest
         created_at: at,
         updated_at: at,
     };
-    KeptUser { user, password_hash: None, second_factor: None, generation: 0, revision: 1 }
+    KeptUser { user, password_hash: None, second_factor: None, generation: 0, is_address_new: false, revision: 1 }
 }
 
 /// The desks and the partners' logins.

@@ -6,7 +6,7 @@ use domain::{
     Command, Role, UserId,
     access::{
         APPROVAL_DECIDE, APPROVAL_GET, CLIENT_CREATE, DELIVERY_ASSIGN, DELIVERY_GET, DISBURSEMENT_GET, Party as _,
-        Route,
+        Route, USER_LIST, USER_UPDATE,
     },
     approval::{Approval, NewDecision, Verdict},
     command::Fingerprint,
@@ -16,9 +16,13 @@ use serde_json::{Value, json};
 use testkit::{Person, Reply, World};
 
 use crate::{
+    approval_expire::later,
     books,
     door::call,
-    logins::{ask, client_credentials, happened, holder, program},
+    logins::{
+        ask, change, client_credentials, happened, holder, login, password, program, second_factor, set_password,
+        ticket_for, user,
+    },
     steps::{
         all_at_once, assign, collected, command, confirm, confirmed, inr, instruct, instruction, visit,
         waiting_for_approval,
@@ -174,6 +178,86 @@ async fn a_program_approves_nothing_and_the_admins_who_hold_its_secret_not_what_
     assert_eq!((refused.said(), refused.flaws()), ((422, "invalid"), vec![("/scopes", "unknown_scope")]));
     let checker = lenders(&world, "checker");
     assert_eq!(decide(&world, &checker, &approval_id, "k3", "approve").await.text("/status"), "approved");
+}
+
+/// Somebody's login as an admin gets into it: the tickets go to an address of the admin's from so many days ago on, no
+/// second factor is asked, and a ticket is used now.
+async fn taken_over(world: &World, person: &Person, user_id: &str, login: &str, days_ago: i64) -> Person {
+    const MINE: &str = "what nobody else has ever heard";
+    let at = world.now().plus_seconds(-days_ago * 86_400);
+    let admin = later(world, &world.pennco.admin, at);
+    let version = user(world, &world.pennco, user_id).await.header("etag").unwrap().to_owned();
+    let mine = json!({ "email": "mine@pennco.example", "has_totp": false });
+    let change = command(&admin, &USER_UPDATE, login, &mine).path("user_id", user_id).header("If-Match", &version);
+    assert_eq!(call(world, &USER_UPDATE, &change.at(at.as_millis())).await.status, 200);
+    let username = format!("{login}@pennco");
+    let ticket = ticket_for(world, &username).await;
+    assert!(world.post.mail().iter().any(|mail| mail.to == "mine@pennco.example"));
+    assert_eq!(set_password(world, 0, &ticket, MINE).await.status, 200);
+    let tokens = ask(world, 0, &password(&username, MINE)).await;
+    assert_eq!(tokens.status, 200, "{tokens:?}");
+    holder(person, &tokens)
+}
+
+#[tokio::test]
+async fn an_admin_decides_nothing_through_somebody_elses_login() {
+    for days_ago in [0, 8] {
+        decides_nothing(days_ago).await;
+    }
+}
+
+/// An admin who holds a program's secret gets into the settlement desk's login, whose address is theirs since so long.
+async fn decides_nothing(days_ago: i64) {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let (id, secret) = program(&world, pennco, &["disbursement:write", "approval:read"]).await;
+    let tokens = ask(&world, 0, &client_credentials(&id, &secret)).await;
+    let machine = holder(&pennco.partners[0], &tokens);
+    let approval_id = waiting_for_approval(&world, &machine, "BF-D-1", ONE).await;
+    let (desk, user_id) = (&pennco.settlement, pennco.settlement.subject());
+    second_factor(&world, desk).await;
+    let taken = taken_over(&world, desk, user_id, "settlement", days_ago).await;
+    for (key, says) in [("k1", "approve"), ("k2", "reject")] {
+        let refused = decide(&world, &taken, &approval_id, key, says).await;
+        assert_eq!(refused.said(), (409, "fresh_login"), "{refused:?}");
+    }
+    assert!(decide(&world, &taken, &approval_id, "k1", "approve").await.is_replay(), "a refusal is kept");
+    let shown = approval(&world, &approval_id).await;
+    assert_eq!((shown.text("/status"), &shown.json["decisions"]), ("pending", &json!([])));
+    let checker = lenders(&world, "checker");
+    assert_eq!(decide(&world, &checker, &approval_id, "k3", "approve").await.text("/status"), "approved");
+}
+
+#[tokio::test]
+async fn an_admin_approves_nothing_that_was_asked_for_through_somebody_elses_login() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let bfil = &pennco.partners[0];
+    let people = call(&world, &USER_LIST, &pennco.admin.asks(&USER_LIST)).await;
+    let theirs = people.items().iter().find(|user| user["login"] == "bfil").unwrap();
+    let taken = taken_over(&world, bfil, theirs["user_id"].as_str().unwrap(), "bfil", 0).await;
+    let approval_id = waiting_for_approval(&world, &taken, "BF-D-1", ONE).await;
+    let by_its_admin = decide(&world, &pennco.admin, &approval_id, "k1", "approve").await;
+    assert_eq!(by_its_admin.said(), (409, "fresh_login"), "{by_its_admin:?}");
+    let by_the_desk = decide(&world, &pennco.settlement, &approval_id, "k2", "approve").await;
+    assert_eq!(by_the_desk.text("/status"), "approved", "no admin, and nobody has been in this login");
+}
+
+#[tokio::test]
+async fn a_name_a_region_or_a_disabling_lets_nobody_else_in_and_an_enabling_does() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    let (desk, user_id) = (&pennco.settlement, pennco.settlement.subject());
+    let approval_id = waiting_for_approval(&world, &pennco.partners[0], "BF-D-1", TWO).await;
+    assert_eq!(change(&world, pennco, 0, user_id, &json!({ "name": "The books" })).await.status, 200);
+    assert_eq!(decide(&world, desk, &approval_id, "k1", "approve").await.text("/status"), "pending");
+    for status in ["disabled", "active"] {
+        assert_eq!(change(&world, pennco, 0, user_id, &json!({ "status": status })).await.status, 200);
+    }
+    let back = holder(desk, &login(&world, 0, "settlement@pennco").await);
+    let other = waiting_for_approval(&world, &pennco.partners[0], "BF-D-2", ONE).await;
+    assert_eq!(decide(&world, &back, &other, "k2", "approve").await.said(), (409, "fresh_login"));
+    assert_eq!(decide(&world, &pennco.admin, &other, "k3", "approve").await.text("/status"), "approved");
 }
 
 #[tokio::test(start_paused = true)]

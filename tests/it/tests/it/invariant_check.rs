@@ -8,7 +8,7 @@ use testkit::{CASH_CAP_MINOR, FLOAT_MINOR, LEDGER, NOW_MILLIS, RECORDS, Reply, W
 use crate::{
     door::call,
     ledger_seal::{OVER, seal},
-    steps::{build_settlements, close_day, collected, handed_over, relay},
+    steps::{TODAY, build_settlements, close_day, collected, handed_over, relay},
 };
 
 /// Checks at so many seconds from now.
@@ -154,6 +154,29 @@ async fn a_settlement_that_is_never_built_is_named_an_hour_after_it_was_first_se
     relay(&world).await;
     check(&world, 7_300).await.unwrap();
     assert_eq!(proof(&world).await.json["holds"], true);
+}
+
+#[tokio::test]
+async fn a_settlement_that_the_index_does_not_show_yet_is_there() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    for day in ["2026-11-20", TODAY] {
+        assert_eq!(close_day(&world, &pennco.settlement, day, day).await.status, 202);
+    }
+    let mut last = beginning_with(&world, RECORDS, "pennco#settlement#");
+    last.retain(|row| row["business_day"]["S"] == TODAY);
+    assert_eq!(last.len(), pennco.partners.len());
+    for row in &mut last {
+        for place in ["worklist_pk", "worklist_sk"] {
+            assert!(row.as_object_mut().unwrap().remove(place).is_some());
+        }
+        world.table.put(RECORDS, row);
+    }
+    check(&world, 0).await.unwrap();
+    assert_eq!(proof(&world).await.json["holds"], true);
+    delete(&world, RECORDS, &last[0]).await;
+    assert!(check(&world, 60).await.is_err());
+    assert_eq!(subjects(&proof(&world).await), [format!("{TODAY} {}", last[0]["partner_id"]["S"].as_str().unwrap())]);
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! The settlement of a lender's largest day: 100,000 entries in pages, in parts, and the same bytes again.
 
-use domain::{DeliveryId, Timestamp, TransferId, id::Sha256Hex};
+use domain::{DeliveryId, Timestamp, TransferId, access::ACCOUNT_GET, id::Sha256Hex};
 use serde_json::{Value, json};
-use testkit::{Calls, LEDGER, NOW_MILLIS, Operation, World};
+use testkit::{Calls, LEDGER, NOW_MILLIS, Operation, Reply, World};
 
 use crate::{
-    books, settlement_get,
+    books,
+    door::call,
+    settlement_get,
     steps::{TODAY, close_day, collected, handed_over, inr, relay, waiting, work_off},
 };
 
@@ -181,4 +183,48 @@ async fn a_day_of_100_000_entries_is_read_in_pages_written_in_parts_and_built_ag
         (settled.json["version"].clone(), settled.text("/file/sha256"))
     );
     assert_eq!(books::account(&world, pennco, "partner_settlement.bfil").await, (-net, -net), "what is owed, once");
+}
+
+/// More entries than a statement as of a time adds up.
+const TOO_MANY: i64 = 30_000;
+/// The most queries of a megabyte that it takes, as in `shared/store/src/accounts.rs`.
+const MOST_PAGES: u64 = 8;
+
+/// The lender's control account as of a time, or of now, and how many queries it took.
+async fn statement(world: &World, times: &[(&str, &str)]) -> (Reply, u64) {
+    let asks = world.pennco.settlement.asks(&ACCOUNT_GET).path("account_id", "partner_control.bfil");
+    let asks = times.iter().fold(asks, |asks, (name, value)| asks.query(name, value));
+    world.table.reset_calls();
+    let reply = call(world, &ACCOUNT_GET, &asks).await;
+    (reply, world.table.calls().count(Operation::Query))
+}
+
+#[tokio::test]
+async fn a_statement_as_of_a_time_adds_up_eight_megabytes_and_names_the_time_up_to_which_it_can() {
+    let world = World::new().await;
+    let lines: Vec<Line> = (0..TOO_MANY).map(Line::of).collect();
+    put(&world, &lines).await;
+    statement(&world, &[]).await;
+    let now = world.now().to_string();
+    for times in [&[("as_of", &*now)][..], &[("known_at", &*now)], &[("as_of", &*now), ("known_at", &*now)]] {
+        let (refused, queries) = statement(&world, times).await;
+        assert_eq!((refused.said(), queries), ((400, "statement_too_long"), MOST_PAGES + 1), "{refused:?}");
+        println!("account-get as of a time, {TOO_MANY} entries: {}", refused.body);
+    }
+    let (refused, _) = statement(&world, &[("as_of", &now)]).await;
+    let hint = refused.text("/errors/0/hint");
+    let shown = hint.strip_prefix("`known_at=").and_then(|rest| rest.split_once('`')).unwrap().0;
+    let (known, queries) = statement(&world, &[("known_at", shown), ("as_of", &now)]).await;
+    assert_eq!((known.status, queries), (200, MOST_PAGES + 1), "{known:?}");
+    let until: Timestamp = shown.parse().unwrap();
+    let taken: Vec<_> = lines.iter().filter(|line| line.at <= until).collect();
+    let signed = |line: &&Line| if line.kind == "collection" { -line.amount_minor } else { line.amount_minor };
+    assert_eq!(known.json["balance"], inr(taken.iter().map(signed).sum()));
+    assert!(taken.len() > 20_000 && taken.len() < lines.len(), "{}", taken.len());
+    println!("account-get as of a time: {} of {TOO_MANY} entries in {queries} queries", taken.len());
+    let first = lines[0].at.to_string();
+    let (early, queries) = statement(&world, &[("known_at", &first)]).await;
+    assert_eq!((early.status, early.items().len(), queries), (200, 1, 2), "what is narrow costs little");
+    let (of_now, queries) = statement(&world, &[]).await;
+    assert_eq!((of_now.status, of_now.items().len(), queries), (200, 25, 2), "of now it is always shown");
 }

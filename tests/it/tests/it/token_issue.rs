@@ -865,7 +865,7 @@ async fn veteran(world: &World) {
         updated_at: at,
     };
     let password_hash = Some(DATED.to_owned());
-    let kept = KeptUser { user, password_hash, second_factor: None, generation: 0, revision: 1 };
+    let kept = KeptUser { user, password_hash, second_factor: None, generation: 0, is_address_new: false, revision: 1 };
     world.directory().create_user(&world.pennco.operator, &kept, at).await.unwrap();
 }
 

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     Caller, Role,
-    access::{ACCOUNT_GET, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST, DISBURSEMENT_GET},
+    access::{
+        ACCOUNT_GET, APPROVAL_DECIDE, APPROVAL_GET, APPROVAL_LIST, DISBURSEMENT_GET, TRANSFER_CREATE, USER_CREATE,
+    },
     operator::Operator,
 };
 use edge::schedule::Tick;
@@ -22,7 +24,9 @@ use crate::{
     reservation_get::get as reservation,
     reservation_settle::{settle, spending},
     reservation_void::void,
-    steps::{bank_line, close_day, entry, handed_over, held, hold, inr, move_money, reconcile, reverse, transfer},
+    steps::{
+        bank_line, close_day, command, entry, handed_over, held, hold, inr, move_money, reconcile, reverse, transfer,
+    },
     transfer_get::get,
 };
 
@@ -104,6 +108,39 @@ async fn a_large_transfer_is_booked_when_somebody_else_approves_it_and_exactly_a
     assert_eq!(happened(&world, "approval.decided"), [id]);
     let twice = decide(&world, &careful.admin, id, "k4", "approve").await;
     assert_eq!(twice.said(), (409, "already_decided"));
+}
+
+#[tokio::test]
+async fn whom_an_admin_takes_on_decides_from_a_week_on() {
+    let world = World::new().await;
+    let careful = careful(&world).await;
+    let clerk = json!({ "login": "clerk", "name": "A clerk", "email": "clerk@sahara.example", "role": "settlement" });
+    let taken = call(&world, &USER_CREATE, &command(&careful.admin, &USER_CREATE, "k1", &clerk)).await;
+    assert_eq!(taken.status, 201, "{taken:?}");
+    let operator = careful.admin.caller.operator.clone();
+    let clerk = world.person(Caller::new(operator, Role::Settlement, taken.text("/user_id").to_owned(), vec![]));
+    let (week, moment) = (7 * 86_400, |seconds: i64| world.now().plus_seconds(seconds));
+    for (asked_at, decided_at, status) in [(0, 0, 409), (week, week, 409), (week + 1, week + 1, 200)] {
+        let at = moment(asked_at);
+        let key = format!("ask-{asked_at}");
+        let asks = command(&later(&world, &careful.admin, at), &TRANSFER_CREATE, &key, &for_sms(ONE));
+        let waits = call(&world, &TRANSFER_CREATE, &asks.at(at.as_millis())).await;
+        assert_eq!(waits.status, 202, "{waits:?}");
+        let id = waits.text("/approval_id");
+        let at = moment(decided_at);
+        let says = async |person: &Person, key: &str| {
+            let says = decision(&later(&world, person, at), id, key, "approve").at(at.as_millis());
+            call(&world, &APPROVAL_DECIDE, &says).await
+        };
+        let said = says(&clerk, &format!("clerk-{decided_at}")).await;
+        assert_eq!(said.status, status, "asked for after {asked_at} seconds: {said:?}");
+        if status == 409 {
+            assert_eq!(said.said(), (409, "fresh_login"));
+            let desk = says(&careful.desk, &format!("desk-{decided_at}")).await;
+            assert_eq!(desk.text("/status"), "approved", "somebody else's word counts: {desk:?}");
+        }
+    }
+    assert_eq!(balance(&world, &careful.desk, "budget.sms").await, 3 * ONE);
 }
 
 #[tokio::test]

@@ -65,6 +65,7 @@ fn samples() -> Vec<Failed> {
         Refusal::AgentNotInRegion { region: text() },
         Refusal::ApprovalPending { approval_id: text() },
         Refusal::OwnApproval,
+        Refusal::FreshLogin,
         Refusal::AlreadyDecided,
         Refusal::ApprovalExpired { expires_at: text() },
         Refusal::OwnRights,
