@@ -104,7 +104,8 @@ fn one(run: &Run, team: &Team, rounds: &Rounds, at: usize, house: &House, kind: 
             for missing in missing(kind, &table, &ours, utc == clock::utc_day(clock::now())) {
                 run.findings.add(Rule::V1, &subject, &format!("{missing} is missing"));
             }
-            let points: usize = ours_of(rounds, at).filter_map(|round| round.points.get(&utc)).map(|of| of.len()).sum();
+            let moments = ours_of(rounds, at).filter_map(|round| round.points.get(&utc));
+            let points: usize = moments.map(BTreeSet::len).sum();
             if kind == "tracks" && table.count < points as u64 {
                 run.findings.add(
                     Rule::V1,
