@@ -511,7 +511,7 @@ async fn jobs(world: &World, rows: &mut Vec<(String, Calls)>) {
     let tick = edge::schedule::Tick { at: world.now().plus_seconds(3600), message_id: "tick".to_owned() };
     world.table.reset_calls();
     event_sweep::handle(&world.outbox(), tick.clone()).await.unwrap();
-    rows.push(("`event-sweep`, two operators, three commits found".to_owned(), world.table.calls()));
+    rows.push(("`event-sweep`, two operators, two commits found".to_owned(), world.table.calls()));
     world.table.reset_calls();
     settlement_close::handle(&world.settlements(), tick.clone()).await.unwrap();
     rows.push(("`settlement-close`, one of two operators due".to_owned(), world.table.calls()));
