@@ -160,14 +160,20 @@ async fn nobody_approves_what_they_asked_for_themselves() {
     assert_eq!(decide(&world, desk, &approval_id, "k5", "approve").await.said(), (403, "forbidden"));
 }
 
+/// A program of a lender's, and the approval that what it asked for waits for.
+async fn asked_by_a_program(world: &World) -> (Person, String) {
+    let (id, secret) = program(world, &world.pennco, &["disbursement:write", "approval:read"]).await;
+    let tokens = ask(world, 0, &client_credentials(&id, &secret)).await;
+    let machine = holder(&world.pennco.partners[0], &tokens);
+    let approval_id = waiting_for_approval(world, &machine, "BF-D-1", ONE).await;
+    (machine, approval_id)
+}
+
 #[tokio::test]
 async fn a_program_approves_nothing_and_the_admins_who_hold_its_secret_not_what_it_asked_for() {
     let world = World::new().await;
     let pennco = &world.pennco;
-    let (id, secret) = program(&world, pennco, &["disbursement:write", "approval:read"]).await;
-    let tokens = ask(&world, 0, &client_credentials(&id, &secret)).await;
-    let machine = holder(&pennco.partners[0], &tokens);
-    let approval_id = waiting_for_approval(&world, &machine, "BF-D-1", ONE).await;
+    let (machine, approval_id) = asked_by_a_program(&world).await;
     assert_eq!(decide(&world, &machine, &approval_id, "k1", "approve").await.said(), (403, "forbidden"));
     let by_its_person = decide(&world, &pennco.admin, &approval_id, "k2", "approve").await;
     assert_eq!(by_its_person.said(), (409, "own_approval"));
@@ -210,10 +216,7 @@ async fn an_admin_decides_nothing_through_somebody_elses_login() {
 async fn decides_nothing(days_ago: i64) {
     let world = World::new().await;
     let pennco = &world.pennco;
-    let (id, secret) = program(&world, pennco, &["disbursement:write", "approval:read"]).await;
-    let tokens = ask(&world, 0, &client_credentials(&id, &secret)).await;
-    let machine = holder(&pennco.partners[0], &tokens);
-    let approval_id = waiting_for_approval(&world, &machine, "BF-D-1", ONE).await;
+    let (_, approval_id) = asked_by_a_program(&world).await;
     let (desk, user_id) = (&pennco.settlement, pennco.settlement.subject());
     second_factor(&world, desk).await;
     let taken = taken_over(&world, desk, user_id, "settlement", days_ago).await;

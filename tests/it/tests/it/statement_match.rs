@@ -365,16 +365,22 @@ fn an_hour_later() -> Timestamp {
     Timestamp::from_millis(NOW_MILLIS + 3_600_000)
 }
 
+/// A payout that a statement shows, which is matched an hour after it came.
+async fn shown_and_matched_an_hour_later(world: &World) -> String {
+    let id = instructed(world, &world.pennco, 150_000).await;
+    assert_eq!(handed_in(world, "k1", &[bank_row("UTR0000000001", "-1500.00", &id)]).await.status, 202);
+    relay(world).await;
+    let late = StatementWriter::new(world.tables().filed_by(an_hour_later), world.files());
+    let messages = waiting(world, "statement.fifo");
+    let work = async |message| statement_match::handle(&late, message).await;
+    assert!(work_off("statement.fifo", &messages, work).await.is_empty());
+    id
+}
+
 #[tokio::test]
 async fn a_payout_is_booked_at_the_time_when_the_job_books_it_and_never_behind_a_cut() {
     let world = World::new().await;
-    let id = instructed(&world, &world.pennco, 150_000).await;
-    assert_eq!(handed_in(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", &id)]).await.status, 202);
-    relay(&world).await;
-    let late = StatementWriter::new(world.tables().filed_by(an_hour_later), world.files());
-    let messages = waiting(&world, "statement.fifo");
-    let work = async |message| statement_match::handle(&late, message).await;
-    assert!(work_off("statement.fifo", &messages, work).await.is_empty());
+    let id = shown_and_matched_an_hour_later(&world).await;
     let payout = get(&world, &world.pennco.settlement, &id).await;
     let booked = transfer_get::get(&world, &world.pennco.settlement, payout.text("/transfer_id")).await;
     assert_eq!(booked.text("/at"), an_hour_later().to_string());
@@ -383,13 +389,7 @@ async fn a_payout_is_booked_at_the_time_when_the_job_books_it_and_never_behind_a
 #[tokio::test]
 async fn what_a_job_reports_long_after_its_event_waits_in_the_outbox_since_it_was_written() {
     let world = World::new().await;
-    let id = instructed(&world, &world.pennco, 150_000).await;
-    assert_eq!(handed_in(&world, "k1", &[bank_row("UTR0000000001", "-1500.00", &id)]).await.status, 202);
-    relay(&world).await;
-    let late = StatementWriter::new(world.tables().filed_by(an_hour_later), world.files());
-    let messages = waiting(&world, "statement.fifo");
-    let work = async |message| statement_match::handle(&late, message).await;
-    assert!(work_off("statement.fifo", &messages, work).await.is_empty());
+    shown_and_matched_an_hour_later(&world).await;
     crate::invariant_check::check(&world, 3_600 + 60).await.unwrap();
     let unrelayed = crate::invariant_check::proof(&world).await.json["unrelayed"].as_u64().unwrap();
     assert!(unrelayed > 0, "it has not been relayed yet, and is not late");
