@@ -178,7 +178,7 @@ const USES: [(&str, &str); 125] = [
     ("Transfers::operator", "Records:GetItem"),
     ("Transfers::reverse", "Records:PutItem Records:UpdateItem Ledger:PutItem"),
     ("Trust::csrf_token", ""),
-    ("Users::create", "Records:PutItem"),
+    ("Users::create", "Records:PutItem Records:UpdateItem"),
     ("Users::get", "Records:GetItem"),
     ("Users::list", "Records:BatchGetItem RecordsWorklist:Query"),
     ("Users::operator", "Records:GetItem"),
