@@ -158,8 +158,8 @@ fn draw(run: &Run, rounds: &Rounds, operator: usize) -> Vec<Line> {
 
 /// Feeds one line in; gives what it was found to be and how the payout stands at the end.
 fn match_line(run: &Run, house: &House, line: &Line, others: &[Line]) -> (String, &'static str) {
-    // Midnight may have passed since the day began, and cash may have been handed over since.
-    let today = clock::business_day(clock::now()).unwrap_or(run.today);
+    // Cash may have been handed over since midnight.
+    let today = run.today_by_now();
     let own = || request(&line.bank_reference, line.amount_minor, today);
     let body = match line.flaw {
         Flaw::None => own(),

@@ -55,9 +55,7 @@ fn close(run: &Run, house: &House) -> Requested {
         command::send(run, &house.settlement, "settlement-create", "/settlements", &body, fate).map(|told| told.answer)
     };
     let subject = format!("settlement-create {}", house.operator);
-    // Midnight may have passed since the day began.
-    let today = clock::business_day(clock::now()).unwrap_or(run.today);
-    let tomorrow = send(clock::other_day(today, 1).to_string(), Fate::Twice);
+    let tomorrow = send(clock::other_day(run.today_by_now(), 1).to_string(), Fate::Twice);
     let early =
         tomorrow.as_ref().is_some_and(|answer| (answer.status, answer.code().as_str()) == (409, "business_day_open"));
     if let Some(answer) = tomorrow.filter(|_| !early) {

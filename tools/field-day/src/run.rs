@@ -63,6 +63,11 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The business day by now: midnight may have passed since the run began.
+    pub(crate) fn today_by_now(&self) -> Date {
+        clock::business_day(clock::now()).unwrap_or(self.today)
+    }
+
     /// A key nobody used before.
     pub(crate) fn next_key(&self) -> String {
         format!("fd-{}-{}", self.id, self.keys.fetch_add(1, Ordering::Relaxed))
