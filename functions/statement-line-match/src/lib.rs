@@ -8,10 +8,11 @@ use domain::{
 use edge::{Answer, Call, Path};
 use store::Statements;
 
-/// Matches the lines and settles the payments, together or not at all; a line settles once.
+/// Matches the lines with payments, which are settled, a payout or booked transfers, together or not at all; a line is
+/// matched once.
 ///
 /// # Errors
-/// [`Failed::Unknown`] for a statement that is not there, [`Failed::Invalid`] for lines and payments that are not.
+/// [`Failed::Unknown`] for a statement that is not there, [`Failed::Invalid`] for lines and what belongs to them that are not.
 pub async fn handle(
     statements: &Statements,
     call: Call<SettlementDesk, Path<StatementId>, NewMatch>,

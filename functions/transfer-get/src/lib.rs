@@ -1,4 +1,4 @@
-//! `GET /api/v1/transfers/{transfer_id}`: one transfer, whole, and what took it back.
+//! `GET /api/v1/transfers/{transfer_id}`: one transfer, whole, what took it back, and where the bank shows it.
 
 use domain::{Failed, TransferId, access::Staff, transfer::ShownTransfer};
 use edge::{Answer, Call, Path};

@@ -2,6 +2,9 @@
 //!
 //! A person may tie together what the rules of [`crate::matching`] would not: another day, another amount. What nobody
 //! may do is settle a payment twice, or with a line that has settled something else, or take back that a payout is paid.
+//!
+//! What a bank books that is nobody's payment (its fee, a partner's funds, cash that was paid in) is booked by a transfer, and
+//! the line is matched with that: nothing is ever waved through.
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
@@ -10,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Command, Currency, Day, Delivery, DisbursementId, Failed, Flaw, Money, PayoutId, Refusal, StatementId,
+    Command, Currency, Day, Delivery, DisbursementId, Failed, Flaw, Money, PayoutId, Refusal, StatementId, TransferId,
     disbursement::{Instruction, MATCHING_RULES, StatementMatch},
+    ledger::{Account, Posted, TransferKind},
     matching::{Candidate, Criterion, MatchKind},
     payout::{Clock, Payout},
     reconciliation::{
@@ -20,7 +24,7 @@ use crate::{
     },
 };
 
-/// Lines and payments, or a line and a payout, that somebody says belong together.
+/// Lines and payments, lines and booked transfers, or a line and a payout, that somebody says belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewMatch {
@@ -31,6 +35,11 @@ pub struct NewMatch {
     #[garde(length(max = 100))]
     #[serde(default)]
     pub disbursement_ids: Vec<DisbursementId>,
+    /// The booked transfers that they bear out instead, each once and together exactly: what these moved on the bank account
+    /// is what the lines are of. One line bears out several, or several lines one.
+    #[garde(length(max = 100))]
+    #[serde(default)]
+    pub transfer_ids: Vec<TransferId>,
     /// The payout that one line bears out instead, exactly.
     #[garde(skip)]
     #[serde(default)]
@@ -65,6 +74,22 @@ pub struct ChangedLines {
     pub lines: Vec<KeptLine>,
     /// The payments, in order of their ids.
     pub disbursement_ids: Vec<DisbursementId>,
+    /// The transfers, in order of their ids.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub transfer_ids: Vec<TransferId>,
+    /// The payout.
+    pub payout_id: Option<PayoutId>,
+}
+
+/// What a match names, each once and in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Named {
+    /// Lines by their positions.
+    pub lines: BTreeSet<u32>,
+    /// Payments.
+    pub disbursement_ids: BTreeSet<DisbursementId>,
+    /// Transfers.
+    pub transfer_ids: BTreeSet<TransferId>,
     /// The payout.
     pub payout_id: Option<PayoutId>,
 }
@@ -78,6 +103,8 @@ pub struct Members {
     pub lines: Vec<KeptLine>,
     /// Payments with their visits, in order of their ids.
     pub payments: Vec<(Instruction, Delivery)>,
+    /// Transfers, in order of their ids; to take a match apart they need not be read.
+    pub transfers: Vec<Posted>,
     /// A payout with what its clock runs by.
     pub payout: Option<(Payout, Clock)>,
 }
@@ -91,6 +118,8 @@ pub struct ByHand {
     pub lines: Vec<(KeptLine, KeptLine)>,
     /// The payments, in order of their ids: the first holds the names of the lines while they are matched.
     pub payments: Vec<(Instruction, Instruction)>,
+    /// The transfers, in order of their ids, of which the first holds the names likewise. None of them changes.
+    pub transfer_ids: Vec<TransferId>,
     /// The payout, which holds the name of the line instead.
     pub payout: Option<(Payout, Payout)>,
 }
@@ -103,6 +132,7 @@ impl ByHand {
             statement_id: self.statement_id.clone(),
             lines: self.lines.iter().map(|(_, after)| after.clone()).collect(),
             disbursement_ids: self.payments.iter().map(|(_, after)| after.disbursement_id.clone()).collect(),
+            transfer_ids: self.transfer_ids.clone(),
             payout_id: self.payout.as_ref().map(|(_, after)| after.payout_id.clone()),
         }
     }
@@ -124,31 +154,29 @@ impl ReceivedStatement {
 }
 
 impl NewMatch {
-    /// What to load to decide on it, each list in order: nothing where it is refused without.
+    /// What to load to decide on it: nothing where it is refused without.
     #[must_use]
-    pub fn named(&self, statement: &ReceivedStatement) -> (BTreeSet<u32>, BTreeSet<DisbursementId>, Option<&PayoutId>) {
+    pub fn named(&self, statement: &ReceivedStatement) -> Named {
         if statement.must_be_matched().is_err() || self.kind().is_err() {
-            return (BTreeSet::new(), BTreeSet::new(), None);
+            return Named::default();
         }
-        let ids = self.disbursement_ids.iter().cloned().collect();
-        (self.lines.iter().copied().collect(), ids, self.payout_id.as_ref())
+        Named {
+            lines: self.lines.iter().copied().collect(),
+            disbursement_ids: self.disbursement_ids.iter().cloned().collect(),
+            transfer_ids: self.transfer_ids.iter().cloned().collect(),
+            payout_id: self.payout_id.clone(),
+        }
     }
 
     /// How many belong to how many.
     fn kind(&self) -> Result<MatchKind, Failed> {
-        let mut flaws = vec![];
-        let mut seen = BTreeSet::new();
-        for (index, _) in self.lines.iter().enumerate().filter(|(_, line)| !seen.insert(**line)) {
-            flaws.push(Flaw::new(format!("/lines/{index}"), "repeated_member", "a line is named once"));
-        }
-        let mut seen = BTreeSet::new();
-        for (index, _) in self.disbursement_ids.iter().enumerate().filter(|(_, id)| !seen.insert(*id)) {
-            let pointer = format!("/disbursement_ids/{index}");
-            flaws.push(Flaw::new(pointer, "repeated_member", "a payment is named once"));
-        }
+        let mut flaws = repeated("/lines", &self.lines, "a line is named once");
+        flaws.extend(repeated("/disbursement_ids", &self.disbursement_ids, "a payment is named once"));
+        flaws.extend(repeated("/transfer_ids", &self.transfer_ids, "a transfer is named once"));
         if self.payout_id.is_some() {
             let is_there = [
                 ("/disbursement_ids", !self.disbursement_ids.is_empty()),
+                ("/transfer_ids", !self.transfer_ids.is_empty()),
                 ("/difference_minor", self.difference_minor.is_some()),
                 ("/lines", self.lines.len() > 1),
             ];
@@ -157,27 +185,46 @@ impl NewMatch {
             }
             return if flaws.is_empty() { Ok(MatchKind::OneToOne) } else { Err(Failed::Invalid(flaws)) };
         }
-        let kind = match (self.lines.len(), self.disbursement_ids.len()) {
+        let (pointer, others) = if self.transfer_ids.is_empty() {
+            ("/disbursement_ids", self.disbursement_ids.len())
+        } else {
+            let is_there = [
+                ("/disbursement_ids", !self.disbursement_ids.is_empty()),
+                ("/difference_minor", self.difference_minor.is_some()),
+            ];
+            for (pointer, _) in is_there.into_iter().filter(|(_, is_there)| *is_there) {
+                flaws.push(Flaw::new(pointer, "not_allowed", "transfers are borne out alone and exactly"));
+            }
+            ("/transfer_ids", self.transfer_ids.len())
+        };
+        let kind = match (self.lines.len(), others) {
             (_, 0) => {
-                flaws.push(Flaw::new("/disbursement_ids", "required", "a match names payments, or a payout"));
+                flaws.push(Flaw::new(pointer, "required", "a match names payments, transfers or a payout"));
                 None
             }
             (1, 1) => Some(MatchKind::OneToOne),
             (1, _) => Some(MatchKind::OneToMany),
             (_, 1) => Some(MatchKind::ManyToOne),
             _ => {
-                let detail = "several lines settle one payment, or one line several";
-                let flaw = Flaw::new("/disbursement_ids", "many_to_many", detail);
+                let detail = "several lines belong to one payment or transfer, or one line to several";
+                let flaw = Flaw::new(pointer, "many_to_many", detail);
                 flaws.push(flaw.with_hint("match them in parts, each with its own reason"));
                 None
             }
         };
         let kind = kind.filter(|_| flaws.is_empty()).ok_or(Failed::Invalid(flaws))?;
-        if self.lines.len().saturating_add(self.disbursement_ids.len()) > MOST_MEMBERS {
+        if self.lines.len().saturating_add(others) > MOST_MEMBERS {
             return Err(Refusal::TooManyMembers { most: MOST_MEMBERS as u64 }.into());
         }
         Ok(kind)
     }
+}
+
+/// Members that are named again.
+fn repeated<T: Ord>(pointer: &str, members: &[T], detail: &str) -> Vec<Flaw> {
+    let mut seen = BTreeSet::new();
+    let again = members.iter().enumerate().filter(|(_, member)| !seen.insert(*member));
+    again.map(|(index, _)| Flaw::new(format!("{pointer}/{index}"), "repeated_member", detail)).collect()
 }
 
 impl KeptLine {
@@ -197,10 +244,10 @@ impl KeptLine {
 
 impl Members {
     /// The lines and payments, matched because somebody said so. Days, references and who is nearest say nothing here;
-    /// what does not add up must be said.
+    /// what does not add up must be said, and between lines and transfers all adds up.
     ///
     /// # Errors
-    /// [`Failed::Invalid`] for lines and payments that are not there or not one to many, [`Refusal::IllegalTransition`] for
+    /// [`Failed::Invalid`] for members that are not there or not one to many, [`Refusal::IllegalTransition`] for
     /// a statement that is not matched yet and a payment that does not wait for its bank line, and a refusal by name for
     /// each other reason.
     pub fn matched(&self, command: &Command, new: &NewMatch) -> Result<ByHand, Failed> {
@@ -215,7 +262,7 @@ impl Members {
             lines: self.lines.iter().map(|line| line.line).collect(),
             disbursement_ids: disbursement_ids.clone(),
             payout_id: new.payout_id.clone(),
-            transfer_ids: vec![],
+            transfer_ids: self.transfers.iter().map(|transfer| transfer.transfer_id.clone()).collect(),
             kind,
             rule: Rule::Manual,
             difference_minor,
@@ -243,6 +290,7 @@ impl Members {
             statement_id: self.statement.statement_id.clone(),
             lines: self.lines.iter().cloned().zip(booking.lines).collect(),
             payments,
+            transfer_ids: matched.transfer_ids,
             payout,
         })
     }
@@ -279,6 +327,7 @@ impl Members {
             statement_id: self.statement.statement_id.clone(),
             lines: lines.collect(),
             payments: payments.collect::<Result<_, Failed>>()?,
+            transfer_ids: matched.transfer_ids.clone(),
             payout: payout.map(|before| Ok::<_, Failed>((before.clone(), before.waits_again()?))).transpose()?,
         })
     }
@@ -296,24 +345,43 @@ impl Members {
                 flaws.push(Flaw::new(pointer, "unknown_disbursement", "the operator has no such payment"));
             }
         }
+        for (index, id) in new.transfer_ids.iter().enumerate() {
+            let pointer = format!("/transfer_ids/{index}");
+            flaws.extend(match self.transfers.iter().find(|found| found.transfer_id == *id) {
+                None => Some(Flaw::new(pointer, "unknown_transfer", "the operator has no such transfer")),
+                Some(found) if found.kind == TransferKind::Payout => {
+                    let flaw = Flaw::new(pointer, "invalid_value", "this transfer is a payout's");
+                    Some(flaw.with_hint("name the payout instead, in payout_id"))
+                }
+                Some(found) if bank_entries(found).next().is_none() => {
+                    Some(Flaw::new(pointer, "invalid_value", "this transfer moved nothing on the bank account"))
+                }
+                Some(_) => None,
+            });
+        }
         if new.payout_id.is_some() && self.payout.is_none() {
             flaws.push(Flaw::new("/payout_id", "unknown_payout", "the operator has no such payout"));
         }
         if flaws.is_empty() { Ok(()) } else { Err(Failed::Invalid(flaws)) }
     }
 
-    /// The lines less the payments or the payout, in minor units: both leave the account.
+    /// The lines less the payments or the payout, in minor units: both leave the account. Lines are just what transfers
+    /// moved on it, either way.
     fn difference(&self, new: &NewMatch) -> Result<i64, Failed> {
         let lines = self.lines.iter().map(|line| line.amount);
         let payments = self.payments.iter().map(|(payment, _)| payment.amount);
         let payouts = self.payout.iter().map(|(payout, _)| payout.amount);
-        let amounts: Vec<Money> = lines.chain(payments).chain(payouts).collect();
+        let mut amounts: Vec<Money> = lines.chain(payments).chain(payouts).collect();
+        for moved in self.transfers.iter().flat_map(bank_entries) {
+            amounts.push(moved.negated().map_err(Failed::fault)?);
+        }
         let currencies: BTreeSet<Currency> = amounts.iter().map(|amount| amount.currency).collect();
         if currencies.len() > 1 {
             let currencies = currencies.iter().map(ToString::to_string).collect();
             return Err(Refusal::CurrencyMixed { currencies }.into());
         }
-        if let Some(line) = self.lines.iter().find(|line| line.amount.amount_minor > 0) {
+        let is_credit = |line: &&KeptLine| line.amount.amount_minor > 0;
+        if let Some(line) = self.lines.iter().find(is_credit).filter(|_| self.transfers.is_empty()) {
             return Err(Refusal::WrongDirection { line: line.line }.into());
         }
         let beyond = || Flaw::new("/lines", "statement_too_large", "the lines add up to more than can be counted");
@@ -323,7 +391,13 @@ impl Members {
         // What has no opposite has no amount to be said of a payment either.
         let of_lines = of_lines.filter(|sum| sum.checked_abs().is_some());
         let difference = of_lines.zip(of_payments).and_then(|(lines, payments)| lines.checked_add(payments));
-        difference.ok_or_else(|| Failed::invalid(beyond()))
+        let difference = difference.ok_or_else(|| Failed::invalid(beyond()))?;
+        if difference != 0 && !self.transfers.is_empty() {
+            let detail = format!("the lines are {difference} more than what the transfers moved on the bank account");
+            let flaw = Flaw::new("/transfer_ids", "invalid_value", detail);
+            return Err(Failed::invalid(flaw.with_hint("book what differs by a transfer, and name it as well")));
+        }
+        Ok(difference)
     }
 }
 
@@ -348,6 +422,12 @@ impl Payout {
     }
 }
 
+/// What a transfer moved on the operator's bank account: each entry, with its sign.
+fn bank_entries(transfer: &Posted) -> impl Iterator<Item = Money> {
+    let of_bank = transfer.entries.iter().filter(|posting| matches!(posting.account, Account::Bank(_)));
+    of_bank.map(|posting| posting.amount)
+}
+
 fn no_such_line(pointer: impl Into<String>) -> Flaw {
     Flaw::new(pointer, "unknown_line", "the statement has no such line")
 }
@@ -369,7 +449,8 @@ impl KeptLine {
         let why = Criterion::TakenApart;
         let candidate = |id: String| Candidate { id, failed: why, amount_off_minor: 0, days_off: 0 };
         let payments = matched.disbursement_ids.iter().map(ToString::to_string);
-        let ids = payments.chain(matched.payout_id.iter().map(ToString::to_string));
+        let transfers = matched.transfer_ids.iter().map(ToString::to_string);
+        let ids = payments.chain(transfers).chain(matched.payout_id.iter().map(ToString::to_string));
         let (reason, by) = (new.reason.clone(), command.principal.clone());
         Self {
             status: LineStatus::Unmatched,
@@ -492,13 +573,14 @@ mod tests {
     struct World {
         lines: Vec<KeptLine>,
         payments: Vec<(Instruction, Delivery)>,
+        transfers: Vec<Posted>,
     }
 
     impl World {
         fn new(lines: &[i64], payments: &[i64]) -> Self {
             let lines = (1..).zip(lines).map(|(number, minor)| line(number, *minor)).collect();
             let payments = (0..).zip(payments).map(|(number, minor)| payment(number, *minor)).collect();
-            Self { lines, payments }
+            Self { lines, payments, transfers: vec![] }
         }
 
         fn id(&self, payment: usize) -> DisbursementId {
@@ -510,6 +592,7 @@ mod tests {
             NewMatch {
                 lines: lines.to_vec(),
                 disbursement_ids,
+                transfer_ids: vec![],
                 payout_id: None,
                 difference_minor,
                 reason: "seen".into(),
@@ -524,13 +607,17 @@ mod tests {
                 statement: statement(StatementStatus::Matched),
                 lines: self.lines.iter().filter(|line| lines.contains(&line.line)).cloned().collect(),
                 payments: ids.iter().filter_map(of).collect(),
+                transfers: vec![],
                 payout: None,
             }
         }
 
         fn matched(&self, new: &NewMatch) -> Result<ByHand, Failed> {
-            let (lines, ids, _) = new.named(&statement(StatementStatus::Matched));
-            self.members(&lines, &ids).matched(&command("m"), new)
+            let named = new.named(&statement(StatementStatus::Matched));
+            let transfers = |posted: &&Posted| named.transfer_ids.contains(&posted.transfer_id);
+            let transfers = self.transfers.iter().filter(transfers).cloned().collect();
+            let members = self.members(&named.lines, &named.disbursement_ids);
+            Members { transfers, ..members }.matched(&command("m"), new)
         }
 
         fn taken_apart(&self, number: u32) -> Result<ByHand, Failed> {
@@ -671,8 +758,8 @@ mod tests {
         let world = World::new(&[-300], &[300]);
         for status in [StatementStatus::Received, StatementStatus::Matching] {
             let new = world.new_match(&[1], &[0], None);
-            assert_eq!(new.named(&statement(status)), (BTreeSet::new(), BTreeSet::new(), None), "nothing is loaded");
-            let members = Members { statement: statement(status), lines: vec![], payments: vec![], payout: None };
+            assert_eq!(new.named(&statement(status)), Named::default(), "nothing is loaded");
+            let members = Members { statement: statement(status), ..world.members(&[].into(), &[].into()) };
             assert_eq!(refusal(members.matched(&command("m"), &new)), "illegal_transition");
             let apart = NewUnmatch { line: 1, reason: "wrong".into() };
             assert_eq!(refusal(members.taken_apart(&command("u"), &apart)), "illegal_transition");

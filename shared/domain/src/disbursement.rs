@@ -289,7 +289,7 @@ pub struct Reconciliation {
     pub at: Timestamp,
 }
 
-/// Which lines of a statement settled a disbursement, and by what.
+/// Which lines of a statement settled a disbursement, or bear out a transfer or a payout, and by what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StatementMatch {
     /// The statement.
@@ -929,7 +929,7 @@ mod tests {
                     Try::Reverse => {
                         let Some(posted) = booked.as_ref().map(|transfer| transfer.posted(now, "a")) else { continue };
                         let new = NewReversal { reason: "r".into() };
-                        let hand_over = ShownTransfer { posted, reversed_by: None };
+                        let hand_over = ShownTransfer { posted, reversed_by: None, statement: None };
                         if let Ok((after, _)) = instruction.reverse(&visit, Some(&hand_over), &command, &new) {
                             transfers -= 1;
                             instruction = after;

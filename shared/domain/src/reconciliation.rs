@@ -505,7 +505,8 @@ pub struct LineMatch {
     /// The payout that the one line of the match bears out, exactly.
     #[serde(default)]
     pub payout_id: Option<PayoutId>,
-    /// Of a partner's statement: the transfers that the lines agree with, in order; nothing is settled by them.
+    /// The transfers that the lines show, in order: of a bank's statement those that somebody said they bear out, of a
+    /// partner's those that they agree with. Nothing is settled by them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub transfer_ids: Vec<TransferId>,
     /// How many belong to how many.
@@ -520,6 +521,21 @@ pub struct LineMatch {
     /// Who matched them, if it was not the job.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub by: Option<String>,
+}
+
+impl LineMatch {
+    /// The match as those show it that it ties to lines of this statement.
+    #[must_use]
+    pub fn within(&self, statement_id: &StatementId) -> StatementMatch {
+        StatementMatch {
+            statement_id: statement_id.clone(),
+            lines: self.lines.clone(),
+            rule: self.rule,
+            difference_minor: self.difference_minor,
+            reason: self.reason.clone(),
+            by: self.by.clone(),
+        }
+    }
 }
 
 /// That somebody took a line's match apart.
@@ -990,14 +1006,7 @@ pub(crate) fn said(
         amount: Money { amount_minor, ..sum },
         value_date: last_day,
         differences: vec![],
-        statement: Some(StatementMatch {
-            statement_id: statement_id.clone(),
-            lines: matched.lines.clone(),
-            rule: matched.rule,
-            difference_minor: matched.difference_minor,
-            reason: matched.reason.clone(),
-            by: matched.by.clone(),
-        }),
+        statement: Some(matched.within(statement_id)),
         at,
     })
 }

@@ -37,6 +37,12 @@ pub enum Refusal {
         /// Which one.
         existing_id: String,
     },
+    /// A transfer is borne out once.
+    #[error("this transfer has already been matched to lines of {existing_id}")]
+    TransferAlreadyMatched {
+        /// Which statement.
+        existing_id: String,
+    },
     /// A line is matched once.
     #[error("line {line} is matched already; take its match apart first")]
     LineAlreadyMatched {
@@ -67,8 +73,8 @@ pub enum Refusal {
         /// Whose.
         partner_id: String,
     },
-    /// A match has no more lines and payments than one booking holds.
-    #[error("a match has at most {most} lines and payments")]
+    /// A match has no more members than one booking holds.
+    #[error("a match has at most {most} lines and what belongs to them")]
     TooManyMembers {
         /// How many.
         most: u64,
@@ -380,6 +386,7 @@ impl Refusal {
             Self::ReservationExpired { .. } => "reservation_expired",
             Self::AmountExceedsReserved { .. } => "amount_exceeds_reserved",
             Self::BankLineAlreadyMatched { .. } => "bank_line_already_matched",
+            Self::TransferAlreadyMatched { .. } => "transfer_already_matched",
             Self::LineAlreadyMatched { .. } => "line_already_matched",
             Self::LineRepeated { .. } => "line_repeated",
             Self::LineNotMatched { .. } => "line_not_matched",
@@ -439,6 +446,7 @@ impl Refusal {
             | Self::ReservedForDelivery { .. }
             | Self::ReservationExpired { .. }
             | Self::BankLineAlreadyMatched { .. }
+            | Self::TransferAlreadyMatched { .. }
             | Self::LineAlreadyMatched { .. }
             | Self::LineRepeated { .. }
             | Self::LineNotMatched { .. }

@@ -551,7 +551,7 @@ mod tests {
             }
             self.balances = balances;
             let posted = transfer.posted(self.now, &command.principal);
-            self.transfers.push(ShownTransfer { posted, reversed_by: None });
+            self.transfers.push(ShownTransfer { posted, reversed_by: None, statement: None });
             Ok(())
         }
 

@@ -8,7 +8,7 @@ use crate::{
     Command, Currency, Delivery, Failed, Flaw, Money, Refusal, Timestamp, TransferId,
     access::{Belongings, Owned},
     approval::{Approval, PreviewPosting},
-    disbursement::Instruction,
+    disbursement::{Instruction, StatementMatch},
     ledger::{Account, Posted, Posting, Reversed, Subject, Transfer, TransferKind, Unbalanced},
     operator::Operator,
     reservation::Reservation,
@@ -109,7 +109,7 @@ pub struct NewReversal {
     pub reason: String,
 }
 
-/// A transfer as it is shown: as it was booked, and what took it back.
+/// A transfer as it is shown: as it was booked, what took it back, and where the bank shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShownTransfer {
     /// The transfer, as it was booked.
@@ -118,6 +118,9 @@ pub struct ShownTransfer {
     /// The transfer that took it back, if one did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reversed_by: Option<TransferId>,
+    /// The lines of the bank's statement that bear it out, if somebody said so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub statement: Option<StatementMatch>,
 }
 
 /// The operator's own people see transfers; whoever owns one of its accounts sees its entry there.

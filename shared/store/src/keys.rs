@@ -32,6 +32,7 @@
 //! | records | `{op}#held#{account}` | `{reservation}` | what an open reservation holds of the account |
 //! | records | `{op}#accounts` | `{account}` | a budget or an expense that was posted to |
 //! | records | `{op}#transfer#{transfer}` | `reversal` | which transfer took it back |
+//! | records | `{op}#transfer#{transfer}` | `statement` | which lines of a bank's statement bear it out |
 //! | records | `{op}#reservation#{reservation}` | `reservation` | money of an account that is held, or was |
 //! | records | `{op}#calendar` | `calendar` | which business days are closed |
 //! | records | `{op}#day_close#{day}` | `day_close` | a closed day and its report |
@@ -234,7 +235,7 @@ pub(crate) fn line_name(operator: &OperatorName, name: &LineName) -> Key {
 }
 
 pub(crate) fn statement(operator: &OperatorName, statement: &StatementId) -> Key {
-    Key::new(format!("{operator}#statement#{statement}"), "statement")
+    Key::new(format!("{operator}#statement#{statement}"), STATEMENT)
 }
 
 /// Begins the sort keys of a statement's lines.
@@ -306,8 +307,18 @@ pub(crate) fn worklist_reservation(expires_at: Timestamp, reservation: &Reservat
     format!("{expires_at}#{reservation}")
 }
 
+/// Sort key of what took a transfer back.
+pub(crate) const REVERSAL: &str = "reversal";
+/// Sort key of a statement, and of the bank lines that bear a transfer out.
+pub(crate) const STATEMENT: &str = "statement";
+
 pub(crate) fn reversal(operator: &OperatorName, transfer: &TransferId) -> Key {
-    Key::new(format!("{operator}#transfer#{transfer}"), "reversal")
+    Key::new(format!("{operator}#transfer#{transfer}"), REVERSAL)
+}
+
+/// Where it is kept which bank lines bear a transfer out.
+pub(crate) fn borne_out(operator: &OperatorName, transfer: &TransferId) -> Key {
+    Key::new(reversal(operator, transfer).pk, STATEMENT)
 }
 
 pub(crate) fn calendar(operator: &OperatorName) -> Key {

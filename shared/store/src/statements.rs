@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Command, Day, Delivery, DisbursementId, Event, Failed, OperatorName, PartnerName, PayoutId, Refusal, StatementId,
-    Timestamp,
+    Timestamp, TransferId,
     access::Unseen,
-    by_hand::{ByHand, ChangedLines, Members, NewMatch},
+    by_hand::{ByHand, ChangedLines, Members, Named, NewMatch},
     delivery::{DeliveryKind, DeliveryStatus, may_be_reference},
     disbursement::Instruction,
     event::Happened,
     id::Sha256Hex,
-    ledger::{Account, Entry},
+    ledger::{Account, Entry, Posted},
     matching::{Expected, names_told},
     operator::Operator,
     payout::{Clock, Payout, PayoutStatus},
@@ -151,10 +151,24 @@ fn paid_now(command: &Command, before: &Payout, after: &Payout) -> Option<Event>
     is_paid_now.then(|| payouts::news(command, Happened::PayoutPaid, after))
 }
 
-/// Who holds the names of a match's lines: the first of its payments, or its payout.
+/// Who holds the names of a match's lines: the first of its payments or transfers, or its payout.
 fn holder_of(change: &ByHand) -> &str {
     let payment = change.payments.first().map(|(_, payment)| payment.disbursement_id.as_str());
-    payment.or(change.payout.as_ref().map(|(_, payout)| payout.payout_id.as_str())).unwrap_or_default()
+    let transfer = change.transfer_ids.first().map(TransferId::as_str);
+    let payout = change.payout.as_ref().map(|(_, payout)| payout.payout_id.as_str());
+    payment.or(transfer).or(payout).unwrap_or_default()
+}
+
+/// Has transfers say which lines bear them out: each until that match is taken apart.
+fn bear_out(table: &Table, operator: &OperatorName, change: &ByHand) -> Result<Vec<Write>, Failed> {
+    let matched = change.lines.first().and_then(|(_, after)| after.matched.as_ref());
+    let shown = matched.map(|matched| matched.within(&change.statement_id));
+    let known = || Lost::Taken(|existing_id| Refusal::TransferAlreadyMatched { existing_id });
+    let rows = change.transfer_ids.iter().map(|id| {
+        let row = Item::of(&keys::borne_out(operator, id), &shown)?.with("holder", change.statement_id.as_str());
+        table.create(row, known())
+    });
+    rows.collect()
 }
 
 /// Keys that begin with a date from the one to the other, both inclusive: digits sort behind `/`, and all of a key behind
@@ -223,7 +237,8 @@ impl Statements {
         Ok(Page { items, next_cursor: self.cursors.seal(&scope, last)? })
     }
 
-    /// What a match by hand names and is there: a read of each line, and of each payment and its visit, or of the payout.
+    /// What a match by hand names and is there: a read of each line, and of each payment and its visit, of each transfer, or
+    /// of the payout.
     /// As it is now: a refusal is kept, and must not be of a second ago.
     ///
     /// # Errors
@@ -234,11 +249,12 @@ impl Statements {
         statement: ReceivedStatement,
         new: &NewMatch,
     ) -> Result<Members, Failed> {
-        let (lines, ids, payout_id) = new.named(&statement);
+        let Named { lines, disbursement_ids, transfer_ids, payout_id } = new.named(&statement);
         let lines = self.found_lines(operator, &statement.statement_id, lines).await?;
-        let payments = self.found_payments(operator, ids).await?;
-        let payout = self.found_payout(operator, payout_id).await?;
-        Ok(Members { statement, lines, payments, payout })
+        let payments = self.found_payments(operator, disbursement_ids).await?;
+        let transfers = self.found_transfers(operator, transfer_ids).await?;
+        let payout = self.found_payout(operator, payout_id.as_ref()).await?;
+        Ok(Members { statement, lines, payments, transfers, payout })
     }
 
     /// The match that a line is in: its lines, and its payments with their visits, or its payout.
@@ -254,12 +270,24 @@ impl Statements {
         let id = statement.statement_id.clone();
         let named = self.found_lines(operator, &id, [line]).await?;
         let Some(matched) = named.first().and_then(|line| line.matched.clone()) else {
-            return Ok(Members { statement, lines: named, payments: vec![], payout: None });
+            return Ok(Members { statement, lines: named, payments: vec![], transfers: vec![], payout: None });
         };
         let lines = self.found_lines(operator, &id, matched.lines).await?;
         let payments = self.found_payments(operator, matched.disbursement_ids).await?;
         let payout = self.found_payout(operator, matched.payout_id.as_ref()).await?;
-        Ok(Members { statement, lines, payments, payout })
+        Ok(Members { statement, lines, payments, transfers: vec![], payout })
+    }
+
+    async fn found_transfers(
+        &self,
+        operator: &OperatorName,
+        ids: impl IntoIterator<Item = TransferId>,
+    ) -> Result<Vec<Posted>, Failed> {
+        let mut found = vec![];
+        for id in ids {
+            found.extend(self.table.find_posted(operator, &id).await?);
+        }
+        Ok(found)
     }
 
     async fn found_payout(
@@ -303,7 +331,7 @@ impl Statements {
     }
 
     /// Matches lines by hand, in one transaction: lines, payments and payout on their versions, the names of the lines on
-    /// being free. A payout that is paid by it is booked.
+    /// being free, and transfers on being borne out by no other. A payout that is paid by it is booked.
     ///
     /// # Errors
     /// As a commit.
@@ -322,13 +350,14 @@ impl Statements {
             } else {
                 names.extend(take(&self.table, operator, lines, holder_of(&change))?);
             }
+            names.extend(bear_out(&self.table, operator, &change)?);
             self.changed(command, &change, names, Happened::DisbursementReconciled)
         });
         self.table.commit(command, accepted).await
     }
 
     /// Takes a match apart, in one transaction: lines and payments on their versions, the names of the lines on being held
-    /// by it.
+    /// by it, and so what says that a transfer is borne out.
     ///
     /// # Errors
     /// As a commit.
@@ -343,7 +372,11 @@ impl Statements {
             let is_kept = |line: &KeptLine| change.payout.as_ref().is_some_and(|(payout, _)| payout.holds(line));
             let freed = change.lines.iter().filter(|(before, _)| !is_kept(before));
             let names = freed.map(|(before, _)| self.table.free(name_of(operator, before), holder));
-            let names = names.collect::<Result<Vec<Write>, Failed>>()?;
+            let shown = change
+                .transfer_ids
+                .iter()
+                .map(|id| self.table.free(keys::borne_out(operator, id), change.statement_id.as_str()));
+            let names = names.chain(shown).collect::<Result<Vec<Write>, Failed>>()?;
             self.changed(command, &change, names, Happened::DisbursementUnreconciled)
         });
         self.table.commit(command, accepted).await

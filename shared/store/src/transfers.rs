@@ -14,7 +14,7 @@ use crate::{
     approvals,
     commit::Accepted,
     keys,
-    table::{Item, Lost, Table, Write},
+    table::{Item, Lost, Query, Table, Write},
 };
 
 /// What may be done with transfers.
@@ -83,7 +83,7 @@ impl Transfers {
         self.table.get(&keys::operator(operator)).await
     }
 
-    /// A transfer, and what took it back.
+    /// A transfer, what took it back, and where the bank shows it.
     ///
     /// # Errors
     /// [`Failed::Unknown`] when there is none.
@@ -125,8 +125,13 @@ fn booked(command: &Command, transfer: &Transfer, writes: Vec<Write>) -> Accepte
         subject: posted.transfer_id.to_string(),
         events: vec![],
         writes,
-        answer: Outcome::Done(Box::new(ShownTransfer { posted, reversed_by: None })),
+        answer: Outcome::Done(Box::new(ShownTransfer { posted, reversed_by: None, statement: None })),
     }
+}
+
+/// The transfer that holds this.
+fn taken_back_by(reversal: &Item) -> Option<TransferId> {
+    reversal.text("holder")?.parse().ok()
 }
 
 impl Table {
@@ -140,14 +145,24 @@ impl Table {
         self.find_in(&self.names.ledger, &key).await?.map(Item::read).transpose()
     }
 
-    /// A transfer, and what took it back.
+    /// A transfer, what took it back, and where the bank shows it.
     pub(crate) async fn transfer(
         &self,
         operator: &OperatorName,
         transfer_id: &TransferId,
     ) -> Result<ShownTransfer, Failed> {
         let posted = self.find_posted(operator, transfer_id).await?.ok_or(Failed::Unknown)?;
-        Ok(ShownTransfer { posted, reversed_by: self.reversed_by(operator, transfer_id).await? })
+        let partition = keys::reversal(operator, transfer_id).pk;
+        let (beside, _) = self.query(Query::of(&self.names.records, partition)).await?;
+        let mut shown = ShownTransfer { posted, reversed_by: None, statement: None };
+        for item in beside {
+            match item.key().sk.as_str() {
+                keys::REVERSAL => shown.reversed_by = taken_back_by(&item),
+                keys::STATEMENT => shown.statement = Some(item.read()?),
+                _ => {}
+            }
+        }
+        Ok(shown)
     }
 
     /// What took a transfer back, if something did.
@@ -157,7 +172,7 @@ impl Table {
         transfer_id: &TransferId,
     ) -> Result<Option<TransferId>, Failed> {
         let reversal = self.find(&keys::reversal(operator, transfer_id)).await?;
-        Ok(reversal.and_then(|hold| hold.text("holder")?.parse().ok()))
+        Ok(reversal.as_ref().and_then(taken_back_by))
     }
 
     /// A transfer that somebody decided on. One that takes another back holds it, so that nobody takes it back again; one

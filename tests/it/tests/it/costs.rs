@@ -332,6 +332,10 @@ async fn statement_lines(rows: &mut Vec<(String, Calls)>) -> Vec<&'static str> {
         rows.push((format!("`{}`{of}", route.function), measured(&world, route, &request).await));
         seen.push(route.function);
     }
+    let fee = crate::statement_line_match::booked_at_bank(&world, "t1", -500).await;
+    let shown = crate::statement_line_match::matching_transfers(desk, &id, "m2", &[1], &[&fee]);
+    let calls = measured(&world, &STATEMENT_LINE_MATCH, &shown).await;
+    rows.push(("`statement-line-match`, a line and a transfer".to_owned(), calls));
     seen
 }
 

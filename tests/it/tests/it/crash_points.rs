@@ -15,7 +15,7 @@ use crate::{
     door::call,
     payout_get::instructed,
     settlement_get,
-    statement_line_match::{match_by_hand, matching, matching_payout, unmatched},
+    statement_line_match::{booked_at_bank, match_by_hand, matching, matching_payout, matching_transfers, unmatched},
     statement_line_unmatch::unmatching,
     statement_match::matched,
     steps::{
@@ -150,6 +150,12 @@ async fn a_crash_at_any_call_of_any_handler_leaves_one_effect_and_one_receipt() 
             let payout = instructed(world, &world.pennco, 150_000).await;
             let (told, _) = matched(world, "k1", &[bank_row("UTR0000000001", "-1500.00", "")]).await;
             matching_payout(&world.pennco.settlement, told.text("/statement_id"), "m1", 1, &payout)
+        })
+        .await,
+        exhaust(&STATEMENT_LINE_MATCH, async |world| {
+            let (id, _) = unmatched(world, &["5.00"], &[]).await;
+            let fee = booked_at_bank(world, "t1", -500).await;
+            matching_transfers(&world.pennco.settlement, &id, "m1", &[1], &[&fee])
         })
         .await,
         exhaust(&STATEMENT_LINE_UNMATCH, async |world| {

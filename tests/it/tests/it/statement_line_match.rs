@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::access::{AUDIT_LIST, STATEMENT_LINE_MATCH};
 use serde_json::{Value, json};
-use testkit::{NOW_MILLIS, Person, RECORDS, Reply, RestRequest, World};
+use testkit::{LEDGER, NOW_MILLIS, Person, RECORDS, Reply, RestRequest, World};
 
 use crate::{
     books,
@@ -16,9 +16,10 @@ use crate::{
     statement_line_list::listed,
     statement_match::{another_desk, matched, payment, told},
     steps::{
-        TODAY, all_at_once, bank_line, bank_row, command, hand_in, handed_over, match_statements, reconcile, relay,
-        reserved, statement, waiting, work_off,
+        TODAY, all_at_once, bank_line, bank_row, command, entry, hand_in, handed_over, match_statements, move_money,
+        reconcile, relay, reserved, statement, transfer, waiting, work_off,
     },
+    transfer_get,
 };
 
 /// Lines and payments of a statement that somebody says belong together, as a request.
@@ -30,6 +31,26 @@ pub(crate) fn matching(person: &Person, id: &str, key: &str, lines: &[u32], paym
 pub(crate) fn matching_payout(person: &Person, id: &str, key: &str, line: u32, payout: &str) -> RestRequest {
     let body = json!({ "lines": [line], "payout_id": payout, "reason": "seen on paper" });
     matching_with(person, id, key, &body).at(NOW_MILLIS + 120_000)
+}
+
+/// Lines and booked transfers that somebody says belong together, as a request.
+pub(crate) fn matching_transfers(
+    person: &Person,
+    id: &str,
+    key: &str,
+    lines: &[u32],
+    transfers: &[&str],
+) -> RestRequest {
+    matching_with(person, id, key, &json!({ "lines": lines, "transfer_ids": transfers, "reason": "the bank's fee" }))
+}
+
+/// What the bank took, or got when it is positive, booked against suspense by the settlement desk: the transfer's id.
+pub(crate) async fn booked_at_bank(world: &World, key: &str, minor: i64) -> String {
+    let entries = json!([entry("bank.pennco", minor), entry("suspense.pennco", -minor)]);
+    let body = json!({ "kind": "adjustment", "entries": entries, "reason": "as the bank says" });
+    let made = move_money(world, &world.pennco.settlement, key, &body).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    made.text("/transfer_id").to_owned()
 }
 
 fn matching_with(person: &Person, id: &str, key: &str, body: &Value) -> RestRequest {
@@ -421,4 +442,127 @@ async fn a_payout_that_somebody_recorded_by_another_reference_keeps_both_names()
             ((409, "bank_line_already_matched"), payout.as_str())
         );
     }
+}
+
+#[tokio::test]
+async fn what_a_bank_takes_for_itself_is_booked_and_matched_with_its_line() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let (told, _) = matched(&world, "k1", &[bank_row("FEE0000000001", "-11.80", "")]).await;
+    let id = told.text("/statement_id");
+    let fee = booked_at_bank(&world, "t1", -1_180).await;
+    let books_before = world.table.items(LEDGER);
+    let reply = call(&world, &STATEMENT_LINE_MATCH, &matching_transfers(desk, id, "m1", &[1], &[&fee])).await;
+    assert_eq!((reply.status, &reply.json["transfer_ids"]), (200, &json!([fee])), "{reply:?}");
+    let found = &reply.json["lines"][0]["match"];
+    assert_eq!(
+        (&found["rule"], &found["kind"], &found["by"]),
+        (&json!("manual"), &json!("one_to_one"), &json!(desk.subject()))
+    );
+    assert_eq!((&found["transfer_ids"], &found["disbursement_ids"]), (&json!([fee]), &json!([])));
+    assert!(open_lines(&world).await.is_empty());
+    assert_eq!(world.table.items(LEDGER), books_before, "a match books nothing");
+    let shown = transfer_get::get(&world, &world.pennco.admin, &fee).await;
+    assert_eq!((shown.text("/statement/statement_id"), &shown.json["statement"]["lines"]), (id, &json!([1])));
+    assert_eq!((shown.text("/statement/reason"), shown.text("/statement/by")), ("the bank's fee", desk.subject()));
+    let again = format!("FEE0000000001,{TODAY},-11.80,INR,,seen again");
+    let (_, report) = matched(&world, "k2", &[again]).await;
+    assert_eq!(report["lines"][0]["matched_before_to"], json!(fee), "what shows the line again names the transfer");
+}
+
+#[tokio::test]
+async fn what_came_in_is_matched_as_well_one_line_with_several_transfers_and_several_with_one() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let rows = [("NEFT000000001", "30.00"), ("NEFT000000002", "-4.00"), ("NEFT000000003", "-1.00")];
+    let (told, _) = matched(&world, "k1", &rows.map(|(name, amount)| bank_row(name, amount, ""))).await;
+    let id = told.text("/statement_id");
+    let [first, second] = [booked_at_bank(&world, "t1", 1_000).await, booked_at_bank(&world, "t2", 2_000).await];
+    let both = matching_transfers(desk, id, "m1", &[1], &[&first, &second]);
+    let one = call(&world, &STATEMENT_LINE_MATCH, &both).await;
+    assert_eq!((one.status, one.text("/lines/0/match/kind")), (200, "one_to_many"), "{one:?}");
+    let taken = booked_at_bank(&world, "t3", -500).await;
+    let other = matching_transfers(desk, id, "m2", &[2, 3], &[&taken]);
+    let other = call(&world, &STATEMENT_LINE_MATCH, &other).await;
+    assert_eq!((other.status, other.text("/lines/1/match/kind")), (200, "many_to_one"), "{other:?}");
+    for (transfer, lines) in [(&first, json!([1])), (&second, json!([1])), (&taken, json!([2, 3]))] {
+        assert_eq!(transfer_get::get(&world, desk, transfer).await.json["statement"]["lines"], lines);
+    }
+    assert!(open_lines(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_line_is_matched_with_no_transfer_that_it_does_not_show_exactly_and_none_is_shown_twice() {
+    let world = World::new().await;
+    let (desk, admin) = (&world.pennco.settlement, &world.pennco.admin);
+    let payout = instructed(&world, &world.pennco, 150_000).await;
+    assert_eq!(learn(&world, &payout, 1, &paid("UTR000000000009")).await.status, 200);
+    let paid_out = get(&world, desk, &payout).await.text("/transfer_id").to_owned();
+    let rows = [
+        bank_row("FEE0000000001", "-11.80", ""),
+        bank_row("FEE0000000002", "-11.80", ""),
+        bank_row("FEE0000000003", "-1500.00", ""),
+        format!("FEE0000000004,{TODAY},-11.80,NPR,,"),
+    ];
+    let (told, _) = matched(&world, "k1", &rows).await;
+    let id = told.text("/statement_id").to_owned();
+    let [fee, other] = [booked_at_bank(&world, "t1", -1_180).await, booked_at_bank(&world, "t2", -1_179).await];
+    let turned = booked_at_bank(&world, "t3", 1_180).await;
+    let to_vault = move_money(&world, admin, "t4", &transfer("budget", "vault.pennco", "expense.rent", 1_180)).await;
+    let beside = to_vault.text("/transfer_id");
+    let theirs = world.vishi.admin.clone();
+    let body = transfer("budget", "bank.vishi", "expense.rent", 1_180);
+    let theirs = move_money(&world, &theirs, "t5", &body).await.text("/transfer_id").to_owned();
+    let before = world.table.items(RECORDS);
+    for (key, body, code, pointer) in [
+        ("m1", json!({ "lines": [1], "transfer_ids": [other] }), "invalid_value", "/transfer_ids"),
+        ("m2", json!({ "lines": [1], "transfer_ids": [turned] }), "invalid_value", "/transfer_ids"),
+        ("m3", json!({ "lines": [1], "transfer_ids": [beside] }), "invalid_value", "/transfer_ids/0"),
+        ("m4", json!({ "lines": [1], "transfer_ids": [theirs] }), "unknown_transfer", "/transfer_ids/0"),
+        ("m5", json!({ "lines": [1], "transfer_ids": [fee, fee] }), "repeated_member", "/transfer_ids/1"),
+        ("m6", json!({ "lines": [1, 2], "transfer_ids": [fee, other] }), "many_to_many", "/transfer_ids"),
+        ("m7", json!({ "lines": [3], "transfer_ids": [paid_out] }), "invalid_value", "/transfer_ids/0"),
+        (
+            "m8",
+            json!({ "lines": [1], "transfer_ids": [fee], "difference_minor": 0 }),
+            "not_allowed",
+            "/difference_minor",
+        ),
+        ("m9", json!({ "lines": [1], "transfer_ids": [fee], "payout_id": payout }), "not_allowed", "/transfer_ids"),
+        ("m10", json!({ "lines": [1] }), "required", "/disbursement_ids"),
+    ] {
+        let mut body = body;
+        body["reason"] = json!("the bank's fee");
+        let refused = call(&world, &STATEMENT_LINE_MATCH, &matching_with(desk, &id, key, &body)).await;
+        assert_eq!((refused.said(), refused.flaws()[0]), ((422, "invalid"), (pointer, code)), "{key}: {refused:?}");
+    }
+    let of_npr = call(&world, &STATEMENT_LINE_MATCH, &matching_transfers(desk, &id, "m11", &[4], &[&fee])).await;
+    assert_eq!(of_npr.said(), (422, "currency_mixed"));
+    let lasting = |items: &[Value]| {
+        let is_lasting = |item: &&Value| item["sk"]["S"] != "commit" && item["sk"]["S"] != "bucket";
+        items.iter().filter(is_lasting).cloned().collect::<Vec<Value>>()
+    };
+    assert_eq!(lasting(&world.table.items(RECORDS)), lasting(&before), "nothing but refusals is kept");
+    let taken = call(&world, &STATEMENT_LINE_MATCH, &matching_transfers(desk, &id, "m12", &[1], &[&fee])).await;
+    assert_eq!(taken.status, 200, "{taken:?}");
+    let twice = call(&world, &STATEMENT_LINE_MATCH, &matching_transfers(desk, &id, "m13", &[2], &[&fee])).await;
+    assert_eq!((twice.said(), twice.text("/existing_id")), ((409, "transfer_already_matched"), id.as_str()));
+    assert_eq!(open_lines(&world).await, [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn of_sixteen_lines_that_are_matched_to_one_transfer_at_once_one_is() {
+    let world = Arc::new(World::new().await);
+    let (id, _) = unmatched(&world, &["5.00"; 16], &[]).await;
+    let fee = booked_at_bank(&world, "t1", -500).await;
+    let desk = &world.pennco.settlement;
+    let requests = (1..=16).map(|n| {
+        let request = matching_transfers(desk, &id, &format!("m{n}"), &[n], &[&fee]);
+        request.at(NOW_MILLIS + 60_000).request_id(&format!("00000000-0000-4000-8000-{n:012}"))
+    });
+    let replies = all_at_once(&world, &STATEMENT_LINE_MATCH, requests.collect()).await;
+    let won = replies.iter().filter(|reply| reply.status == 200).count();
+    let lost = |reply: &&Reply| matches!(reply.said(), (409, "transfer_already_matched" | "in_progress"));
+    assert_eq!((won, replies.iter().filter(lost).count()), (1, 15), "{replies:?}");
+    assert_eq!(open_lines(&world).await.len(), 15);
 }

@@ -12,12 +12,15 @@ use crate::{
     payout_get::{get, instructed},
     payout_update::{learn, owed_and_bank, paid},
     statement_line_list::listed,
-    statement_line_match::{match_by_hand, matching, matching_payout, news, open_lines, unmatched},
+    statement_line_match::{
+        booked_at_bank, match_by_hand, matching, matching_payout, matching_transfers, news, open_lines, unmatched,
+    },
     statement_match::{matched, payment, told},
     steps::{
         TODAY, all_at_once, bank_line, bank_row, command, hand_in, handed_over, match_statements, reconcile, statement,
         waiting, work_off,
     },
+    transfer_get,
 };
 
 /// The wish to take the match of a line apart, as a request.
@@ -246,4 +249,23 @@ async fn a_match_that_was_evidence_of_a_payout_is_taken_apart_and_the_payout_sta
         assert_eq!(take_apart(&format!("v{round}")).await.status, 200);
     }
     assert_eq!(owed_and_bank(&world).await, (0, -150_000), "booked once");
+}
+
+#[tokio::test]
+async fn a_transfer_whose_match_is_taken_apart_can_be_shown_by_another_line() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let (id, _) = unmatched(&world, &["5.00", "5.00"], &[]).await;
+    let fee = booked_at_bank(&world, "t1", -500).await;
+    let matching = |key: &str, line: u32| matching_transfers(desk, &id, key, &[line], &[&fee]);
+    for (round, line) in [(0, 1), (1, 2), (2, 1)] {
+        let matched = call(&world, &STATEMENT_LINE_MATCH, &matching(&format!("m{round}"), line)).await;
+        assert_eq!(matched.status, 200, "{matched:?}");
+        let apart = take_apart(&world, &id, &format!("u{round}"), line).await;
+        assert_eq!((apart.status, &apart.json["transfer_ids"]), (200, &json!([fee])), "{apart:?}");
+        assert_eq!(apart.json["lines"][0]["nearest"][0]["id"], json!(fee));
+        assert_eq!((names(&world), open_lines(&world).await.len()), (0, 2));
+        let shown = transfer_get::get(&world, desk, &fee).await;
+        assert_eq!(shown.json.get("statement"), None, "no line bears it out");
+    }
 }

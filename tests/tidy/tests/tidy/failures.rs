@@ -43,6 +43,7 @@ fn samples() -> Vec<Failed> {
         Refusal::ReservationExpired { expires_at: text() },
         Refusal::AmountExceedsReserved { reserved_minor: 0, currency: text() },
         Refusal::BankLineAlreadyMatched { existing_id: text() },
+        Refusal::TransferAlreadyMatched { existing_id: text() },
         Refusal::LineAlreadyMatched { line: 0 },
         Refusal::LineRepeated { line: 0 },
         Refusal::LineNotMatched { line: 0 },
