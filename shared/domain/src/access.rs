@@ -24,6 +24,18 @@ pub enum Role {
 impl Role {
     /// Every role, in the order of the permission table.
     pub const ALL: [Self; 5] = [Self::Agent, Self::Staff, Self::Settlement, Self::Partner, Self::Admin];
+
+    /// The word for it, as it is kept in commit records and asked for by conditions.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Staff => "staff",
+            Self::Settlement => "settlement",
+            Self::Partner => "partner",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// How far a role reaches on a route: which things of its operator exist for it.

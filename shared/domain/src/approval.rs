@@ -319,7 +319,7 @@ fn moved(visit: Result<Delivery, Refusal>) -> Result<Consequence, Failed> {
 /// A name for a whole role among those who are barred from a decision; no id has a colon in it.
 #[must_use]
 pub fn barred_role(role: Role) -> String {
-    format!("role:{role:?}").to_lowercase()
+    format!("role:{}", role.as_str())
 }
 
 impl Approval {

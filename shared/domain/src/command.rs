@@ -53,7 +53,7 @@ impl Command {
         Self {
             operator: caller.operator.clone(),
             principal: caller.principal().to_owned(),
-            role: format!("{:?}", caller.role).to_lowercase(),
+            role: caller.role.as_str().to_owned(),
             route: route.function.to_owned(),
             key,
             fingerprint,

@@ -43,19 +43,6 @@ pub enum DisbursementStatus {
 }
 
 impl DisbursementStatus {
-    /// Every status, in the order a payment can go through them.
-    pub const ALL: [Self; 9] = [
-        Self::Created,
-        Self::Approved,
-        Self::Reserved,
-        Self::HandedOver,
-        Self::Cancelled,
-        Self::Exception,
-        Self::Reconciled,
-        Self::Rejected,
-        Self::Reversed,
-    ];
-
     /// What a payment can become from here: forward only, but for a match that somebody takes apart. An exception whose
     /// visit failed can become nothing any more, nor can what no statement has reconciled: [`Instruction::legal_moves`]
     /// knows which one it is. What the bank bears out is not taken back: it has left the account.

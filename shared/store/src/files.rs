@@ -132,7 +132,11 @@ impl Files {
     pub(crate) async fn read(&self, file: &StoredFile) -> Result<Vec<u8>, Failed> {
         let found = self.client.get_object().bucket(&self.bucket).key(&file.key).send().await.map_err(later)?;
         let bytes = found.body.collect().await.map_err(later)?.to_vec();
-        if Sha256Hex::of(&bytes) == file.sha256 { Ok(bytes) } else { Err(Failed::fault("a file has other bytes")) }
+        if Sha256Hex::of(&bytes) == file.sha256 {
+            Ok(bytes)
+        } else {
+            Err(Failed::fault(format!("{} is not what was stored: its digest is another", file.key)))
+        }
     }
 
     /// The bytes under a key, whatever they are.
@@ -210,12 +214,7 @@ impl Files {
     /// [`Failed::Fault`] when what lies in the bucket is not what was reported, [`Failed::Later`] when S3 does not answer.
     pub async fn report(&self, day: &DayClose) -> Result<Option<Report>, Failed> {
         let Some(file) = &day.file else { return Ok(None) };
-        let got = self.client.get_object().bucket(&self.bucket).key(&file.key).send().await.map_err(later)?;
-        let bytes = got.body.collect().await.map_err(later)?.into_bytes();
-        if Sha256Hex::of(&bytes) != file.sha256 {
-            return Err(Failed::fault("the report of a day is not the one that was made: its digest is another"));
-        }
-        serde_json::from_slice(&bytes).map(Some).map_err(Failed::fault)
+        serde_json::from_slice(&self.read(file).await?).map(Some).map_err(Failed::fault)
     }
 
     /// A link to a file that works for [`LINK_SECONDS`].

@@ -1,6 +1,8 @@
 //! Seals: an operator's history, hour by hour, as leaves of a tree; the chain of signed roots, in the records and in a
 //! bucket that nobody can change; and proofs that something is in it.
 
+use std::collections::HashMap;
+
 use domain::{
     CommitId, Failed, OperatorName, Timestamp,
     id::Sha256Hex,
@@ -283,11 +285,13 @@ impl Seals {
         let file = self.file(&sealed.seal).await?.filter(|file| hex(&root_of_file(file)) == sealed.seal.root.as_str());
         let Some(file) = file else { return Ok(waits(ProvenStatus::Differs, head)) };
         let hashes: Vec<Hash> = file.iter().map(|(hash, _)| *hash).collect();
+        let places: HashMap<(Hash, &str), usize> =
+            (0..).zip(&file).map(|(index, (hash, key))| ((*hash, key.as_str()), index)).collect();
         let mut leaves = vec![];
         for one in &grown {
             let text = one.leaf.text().map_err(Failed::fault)?;
-            let index = file.iter().position(|leaf| *leaf == (leaf_hash(text.as_bytes()), one.leaf.key().to_owned()));
-            let inclusion = index.and_then(|index| Inclusion::at(text, index, &hashes, &sealed));
+            let index = places.get(&(leaf_hash(text.as_bytes()), one.leaf.key()));
+            let inclusion = index.and_then(|index| Inclusion::at(text, *index, &hashes, &sealed));
             leaves.push((one.clone(), inclusion));
         }
         let key = self.table.find(&keys::seal_key(&sealed.seal.kid)).await?.and_then(|item| item.read().ok());

@@ -206,7 +206,7 @@ impl Statements {
     }
 
     /// A page of lines, the oldest value date first, or in the order of their statement: one query, and one batch read of
-    /// what it found. A line that was matched or set free a moment ago may be missing, and is never shown as it was.
+    /// what it found. A line that was matched or set free a moment ago may be missing, or be shown as it was.
     ///
     /// # Errors
     /// [`Failed::Malformed`] for a cursor that was not made for this list.

@@ -1,8 +1,9 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
-//! What a command writes has a condition with a name: `create` (must not exist), `share` (nobody has it alone), `free` (its holder gives it back), `replace` (must not have moved),
+//! What a command writes has a name, and with few exceptions a condition: `create` (must not exist), `share` (nobody has it alone), `free` (its holder gives it back), `replace` (must not have moved),
 //! `assign` (nothing to wait for), `decide` (by somebody else, once, in time), `advance` (a number that never goes back), `use_up` (once), `end` (a login that has not ended), `count` (the last one stays),
-//! `absent` (must still be free), `unchanged` (read, and still so), `remember` (a named account), `close` (a balance at zero), `append` (log only), `post` (a balance within its limits), `hold` and `let_go` (what a reservation takes of an account).
+//! `absent` (must still be free), `unchanged` (read, and still so), `close` (a balance at zero), `append` (log only), `post` (a balance within its limits), `hold` and `let_go` (what a reservation takes of an account).
+//! `remember` (a named account) and `hands` (when an admin let somebody in) have none, for a repeat of them changes nothing.
 //! What is no command, such as positions, buckets, sessions, keys and the memory of jobs, is one item at a time, written by `put_if`, `update_if` or `update_or_see` on the condition that is handed to them.
 //! `Activities::count` adds to a count in a transaction of its own. There is no other way to write.
 

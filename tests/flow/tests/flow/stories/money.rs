@@ -1,5 +1,8 @@
 //! A lender's instruction is followed from four eyes to the bank's line, and what was done is there to be read and proven.
 
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::{
@@ -19,6 +22,7 @@ pub(crate) fn waits_for_four_eyes(stage: &Stage) {
     let asked = instruct(&round, &lender, "MONEY-LARGE", FOUR_EYES_MINOR);
     let text = |name: &str| asked[name].as_str().expect("an id").to_owned();
     let (disbursement, approval) = (text("disbursement_id"), text("approval_id"));
+    let before = now();
     let decide = |person: &Person, key: &str| {
         let body = json!({"decision": "approve", "reason": "agreed with the branch"});
         person.post(&format!("/api/v1/approvals/{approval}/decide"), key, &body)
@@ -34,7 +38,10 @@ pub(crate) fn waits_for_four_eyes(stage: &Stage) {
     assert_eq!(status(&lender, &disbursement), "cancelled");
     decide(&round.books, "again").must_be_problem(409, "already_decided");
 
-    let audit = round.books.list("/api/v1/audit?limit=100");
+    // The audit is asked by the day of UTC, and midnight may have come.
+    let days = BTreeSet::from([before, now()].map(|at| at.to_zoned(TimeZone::UTC).date()));
+    let audit: Vec<Value> =
+        days.iter().flat_map(|day| round.books.list(&format!("/api/v1/audit?limit=100&day={day}"))).collect();
     let done: Vec<_> = audit.iter().filter(|one| one["subject"] == approval.as_str()).collect();
     assert!(done.iter().any(|one| one["reason"] == "agreed with the branch"), "{done:?}");
     let called_off = audit.iter().find(|one| one["subject"] == disbursement.as_str() && one["status"] == 200);

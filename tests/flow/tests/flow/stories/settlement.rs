@@ -9,7 +9,7 @@ use crate::{
     api::Answer,
     line::Fate,
     newcomer,
-    patience::until,
+    patience::{today, until},
     person::Person,
     stage::{OPERATOR, Stage},
     visits::{PARTNER, Round},
@@ -29,6 +29,10 @@ pub(crate) fn built_again(stage: &Stage) {
     let first = until_settled(&round.books, &id);
     let file = download(stage, &first);
     must_hold_the_day(&round, &first, &file);
+    // Past midnight what the stories booked is of the next day.
+    if today() == stage.day {
+        assert_ne!(first["totals"]["count"], 0, "what was booked today is in the file: {first}");
+    }
 
     let account = |name: &str| round.books.get(&format!("/api/v1/accounts/{name}.{PARTNER}?limit=100")).must_be(200);
     let booked = [account("partner_control"), account("partner_settlement")];
