@@ -716,7 +716,6 @@ pub struct Books {
     currency: Currency,
     settlements: Vec<Settlement>,
     previous: Option<Previous>,
-    shape_before: Option<Shape>,
     opening: BTreeMap<String, i64>,
     regions: BTreeMap<AgentId, RegionName>,
     partners: BTreeSet<PartnerName>,
@@ -771,7 +770,6 @@ impl Books {
             shape: day.shape(),
             currency,
             settlements,
-            shape_before: before.as_ref().map(|(_, report)| report.shape),
             previous: before.map(|(sha256, report)| Previous { business_day: report.business_day, sha256 }),
             opening,
             regions,
@@ -806,17 +804,11 @@ impl Books {
     }
 
     /// The entries to be read of an account: from the first moment, inclusive, to the second. They are those of the day
-    /// where the report before has the account's balance, and all from the very first on where it has not.
+    /// where the report before has the account's balance, and all from the very first on where it has not: the account is
+    /// new, or the report before was made while an index did not show it yet.
     #[must_use]
     pub fn range(&self, account: &Account) -> (Timestamp, Timestamp) {
-        let is_reported = match account {
-            Account::AgentCash(_) | Account::PartnerControl(_) | Account::PartnerSettlement(_) | Account::Vault(_) => {
-                self.shape_before.is_some()
-            }
-            Account::Bank(_) | Account::Suspense(_) | Account::Budget(_) | Account::Expense(_) => {
-                self.shape_before == Some(Shape::Whole)
-            }
-        };
+        let is_reported = self.opening.contains_key(&account.to_string());
         (if is_reported { self.day.opened_at } else { Timestamp::EPOCH }, self.day.cut_at)
     }
 

@@ -16,9 +16,10 @@ use crate::{
     calendar::BusinessDays,
     disbursement::{StatementMatch, is_utr},
     ledger::{Account, Subject, Transfer, TransferKind},
-    matching::{Expected, Tie},
+    matching::{Expected, Tie, names_told},
     reconciliation::KeptLine,
     settlement::{Settlement, SettlementStatus},
+    statement::{StatementLine, plain_reference},
     turn_around::{CountedIn, Rail, TurnArounds},
 };
 
@@ -430,6 +431,15 @@ impl Payout {
             amount: self.amount.negated().ok()?,
             date: self.value_date.unwrap_or_else(|| days.today(self.instructed_at)),
             tie,
+        })
+    }
+
+    /// The payouts that a line may name, and which need not be there: by its end-to-end id and the words of its narrative,
+    /// in whatever case a bank prints them and without their underscore.
+    pub fn named_by(line: &StatementLine) -> impl Iterator<Item = PayoutId> {
+        names_told(line).filter_map(|name| {
+            let name = plain_reference(name).to_ascii_lowercase();
+            format!("pay_{}", name.strip_prefix("pay")?).parse().ok()
         })
     }
 

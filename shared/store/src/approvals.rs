@@ -230,8 +230,16 @@ impl Approvals {
         waiting: &Waiting,
         decided: Result<Approval, Refusal>,
     ) -> Result<Answer<Approval>, Failed> {
-        let accepted = decided.map_err(Failed::from).and_then(|after| {
-            let (mut writes, reported) = follow(&self.table, command, &after, waiting)?;
+        let followed = decided.map_err(Failed::from).and_then(|after| {
+            let followed = follow(&self.table, command, &after, waiting)?;
+            Ok((after, followed))
+        });
+        let followed = match followed {
+            // What waits may have been read behind somebody else's decision: then that is why it is refused, and no answer.
+            Err(Failed::Refused(_)) if self.has_moved(&command.operator, before).await? => Err(Failed::Moved),
+            followed => followed,
+        };
+        let accepted = followed.and_then(|(after, (mut writes, reported))| {
             let names = [approver.principal().to_owned(), barred_role(approver.role)];
             let (was, is) = (item(&command.operator, before)?, item(&command.operator, &after)?);
             writes.insert(0, self.table.decide(was, is, names, command.at)?);
@@ -244,6 +252,11 @@ impl Approvals {
             Ok(Accepted { status: 200, subject: id.to_owned(), events, writes, answer: after })
         });
         self.table.commit(command, accepted).await
+    }
+
+    async fn has_moved(&self, operator: &OperatorName, before: &Approval) -> Result<bool, Failed> {
+        let now: Approval = self.table.get(&keys::approval(operator, &before.approval_id)).await?;
+        Ok(now.version != before.version)
     }
 
     /// Every operator.

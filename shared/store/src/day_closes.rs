@@ -90,12 +90,13 @@ impl DayCloseWriter {
         Self { table, files }
     }
 
-    /// Reports the day that an event is about, once all its settlements are booked; before, the last of them does. A day
+    /// Reports the day that an event is about, once all its settlements are booked; before, the last of them does. Days
+    /// before it that wait for nothing else are reported first: their own events may lie behind this one in the queue. A day
     /// that is reported is made again from the entries and held against what was reported, before anything is written.
     ///
     /// # Errors
-    /// [`Failed::Later`] when the day before is not reported yet, or something behind does not answer; reporting again is
-    /// safe. [`Failed::Fault`] when the report would be another than the one that is there, which stays, and when the
+    /// [`Failed::Later`] when a settlement of the day before is not booked yet, or something behind does not answer;
+    /// reporting again is safe. [`Failed::Fault`] when the report would be another than the one that is there, which stays, and when the
     /// report does not agree with itself, which is kept and names what does not.
     pub async fn build(&self, event: &Event, job: &str, request_id: &str) -> Result<(), Failed> {
         let operator = &event.operator;
@@ -110,7 +111,23 @@ impl DayCloseWriter {
                 None => Ok(()),
             };
         }
-        let report = self.report(&day, settlements).await?;
+        for (before, settlements) in self.due_before(&day).await? {
+            // Controls that do not hold are told by the event of that day.
+            self.make(event, job, request_id, &before, settlements).await?;
+        }
+        self.make(event, job, request_id, &day, settlements).await?.must_hold()
+    }
+
+    /// Makes the report of a day, and keeps it unless it is there: then it must be the same.
+    async fn make(
+        &self,
+        event: &Event,
+        job: &str,
+        request_id: &str,
+        day: &DayClose,
+        settlements: Vec<Settlement>,
+    ) -> Result<Report, Failed> {
+        let report = self.report(day, settlements).await?;
         let (key, table_key) = day.keys();
         let (bytes, rows) = (report.to_json()?, report.to_csv()?);
         if day.status == DayCloseStatus::Reported {
@@ -126,9 +143,30 @@ impl DayCloseWriter {
         let file = self.put(&key, "application/json", &bytes).await?;
         let table = self.put(&table_key, "text/csv; charset=utf-8", &rows).await?;
         if day.status == DayCloseStatus::Building {
-            self.keep(event, job, request_id, &day, day.reported(&report, file, table)).await?;
+            self.keep(event, job, request_id, day, day.reported(&report, file, table)).await?;
         }
-        report.must_hold()
+        Ok(report)
+    }
+
+    /// The days right before this one that wait for nothing but their report, the oldest first.
+    async fn due_before(&self, day: &DayClose) -> Result<Vec<(DayClose, Vec<Settlement>)>, Failed> {
+        let mut due = vec![];
+        let mut previous = day.previous;
+        while let Some(business_day) = previous {
+            let Some(item) = self.table.find(&keys::day_close(&day.operator, business_day)).await? else { break };
+            let before: DayClose = item.read()?;
+            if before.status == DayCloseStatus::Reported {
+                break;
+            }
+            let settlements = self.settlements(&before.operator, &before.settlements).await?;
+            if !is_settled(&settlements) {
+                break;
+            }
+            previous = before.previous;
+            due.push((before, settlements));
+        }
+        due.reverse();
+        Ok(due)
     }
 
     /// The day that an event is about; none for a settlement of a day that was closed without one.

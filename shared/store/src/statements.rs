@@ -554,6 +554,7 @@ impl StatementWriter {
             None => {
                 let holders = self.holders(&command.operator, read).await?;
                 let mut expected = self.expected(&operator, before).await?;
+                expected.extend(self.named_payouts(&operator, before, &read.lines, &holders, &expected).await?);
                 expected.extend(self.not_waiting(&operator, &read.lines, &holders, &expected).await?);
                 Plan::make(&read.lines, &holders, expected)
             }
@@ -629,6 +630,30 @@ impl StatementWriter {
                     expected.extend(waits.filter(|payment| payment.date <= received.last_day));
                 }
             }
+        }
+        Ok(expected)
+    }
+
+    /// Payouts of other days that lines name, or whose line this is: one that was made again, or that a rail kept for weeks,
+    /// keeps the business day of its settlement.
+    async fn named_payouts(
+        &self,
+        operator: &Operator,
+        received: &ReceivedStatement,
+        lines: &[StatementLine],
+        holders: &BTreeMap<u32, String>,
+        expected: &[Expected],
+    ) -> Result<Vec<Expected>, Failed> {
+        let known: BTreeSet<&str> = expected.iter().map(|thing| thing.id.as_str()).collect();
+        let held = holders.values().filter_map(|holder| holder.parse::<PayoutId>().ok());
+        let named: BTreeSet<PayoutId> = lines.iter().flat_map(Payout::named_by).chain(held).collect();
+        let named = named.iter().filter(|id| !known.contains(id.as_str()));
+        let keys: Vec<Key> = named.map(|id| keys::payout(&operator.operator, id)).collect();
+        let mut expected = vec![];
+        for item in self.table.batch(&keys).await?.into_values() {
+            let payout: Payout = item.read()?;
+            let shown = payout.expected(&operator.business_days());
+            expected.extend(shown.filter(|payout| payout.date <= received.last_day));
         }
         Ok(expected)
     }

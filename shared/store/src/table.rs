@@ -1010,6 +1010,8 @@ where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     let passes = match error.code() {
+        // A transaction holds the item: its writer is done in a moment, and the SDK does not repeat this one.
+        Some("TransactionConflictException") => return Failed::InProgress,
         Some(code) => matches!(
             code,
             "ProvisionedThroughputExceededException"

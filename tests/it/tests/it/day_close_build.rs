@@ -6,16 +6,19 @@ use domain::{
     id::Sha256Hex,
 };
 use serde_json::{Value, json};
-use testkit::{CASH_CAP_MINOR, FLOAT_MINOR, LEDGER, NOW_MILLIS, Office, Person, Reply, World};
+use testkit::{
+    CASH_CAP_MINOR, FLOAT_MINOR, LEDGER, NOW_MILLIS, Office, Person, QueueMessage, RECORDS, Reply, SentMessage, World,
+};
 
 use crate::{
+    books,
     door::call,
     invariant_check::{corrupt, entries},
     payout_update::{learn, paid},
     reservation_settle::{settle, spending},
     steps::{
         TODAY, build_settlements, collected, command, confirmed, handed_over, held, hold, move_money, relay, report,
-        report_days, transfer, work_off,
+        report_days, transfer, waiting, work_off,
     },
 };
 
@@ -43,6 +46,16 @@ pub(crate) async fn a_settled_day(world: &World) {
     handed_over(world, pennco, "BF-D-1", 70_000).await;
     close(world, pennco, TODAY, 60_000).await;
     assert!(build_settlements(world).await.is_empty());
+}
+
+/// The message that tells of the last settlement of a day, under the day.
+fn settled_message(world: &World, day: &str) -> QueueMessage {
+    let items = world.table.items(RECORDS);
+    let of_day = items.iter().filter(|item| item["sk"]["S"] == "settlement" && item["business_day"]["S"] == day);
+    let settlements: Vec<&str> = of_day.map(|item| item["settlement_id"]["S"].as_str().unwrap()).collect();
+    let sent = world.queues.sent_to("day-close.fifo");
+    let is_of_day = |sent: &&SentMessage| settlements.iter().any(|id| sent.body.contains(id));
+    sent.iter().rfind(is_of_day).unwrap_or_else(|| panic!("nothing tells of {day}")).received(day)
 }
 
 /// The event of the close, delivered once more.
@@ -251,20 +264,66 @@ async fn a_day_is_reported_behind_its_last_settlement_and_behind_the_day_before(
     close(&world, pennco, TODAY, 60_000).await;
     assert!(report_days(&world).await.is_empty(), "there is nothing to do yet, and nothing wrong");
     assert_eq!(seen(&world, &pennco.admin, "2026-11-20").await.text("/status"), "building");
-    assert!(build_settlements(&world).await.is_empty());
+    // Nothing orders the settlements of two days: those of the later one are built first.
+    let builder = world.settlement_writer();
+    let of_settlements = waiting(&world, "settlement.fifo");
+    let build = async |messages: &[QueueMessage]| {
+        work_off("settlement.fifo", messages, async |message| settlement_build::handle(&builder, message).await).await
+    };
+    let (earlier, later) = of_settlements.split_at(of_settlements.len() / 2);
+    assert!(build(later).await.is_empty());
     relay(&world).await;
     let writer = world.day_close_writer();
     let of = |day: &str| {
         let sent = world.queues.sent_to("day-close.fifo");
-        sent.iter().find(|sent| sent.body.contains(&format!("\"{day}\""))).unwrap().received(day)
+        sent.iter().rfind(|sent| sent.body.contains(&format!("\"{day}\""))).unwrap().received(day)
     };
+    let settled = |day: &str| settled_message(&world, day);
     let work = async |message| {
         work_off("day-close.fifo", &[message], async |message| day_close_build::handle(&writer, message).await).await
     };
-    assert_eq!(work(of(TODAY)).await, [TODAY], "it comes again");
+    assert_eq!(work(settled(TODAY)).await, [TODAY], "the day before is not settled: it comes again");
+    assert!(build(earlier).await.is_empty());
+    relay(&world).await;
+    // The queue hands out nothing behind the later day's message before that is done.
+    assert!(work(settled(TODAY)).await.is_empty());
+    for day in ["2026-11-20", TODAY] {
+        assert_eq!(seen(&world, &pennco.admin, day).await.text("/status"), "reported", "{day}");
+    }
+    let reports = ["2026-11-20", TODAY].map(|day| world.bucket.object(&format!("day-closes/pennco/{day}.json")));
+    assert!(work(settled("2026-11-20")).await.is_empty());
     assert!(work(of("2026-11-20")).await.is_empty());
-    assert!(work(of(TODAY)).await.is_empty());
-    assert_eq!(seen(&world, &pennco.admin, TODAY).await.text("/status"), "reported");
+    assert!(report_days(&world).await.is_empty(), "every event once more");
+    assert_eq!(["2026-11-20", TODAY].map(|day| world.bucket.object(&format!("day-closes/pennco/{day}.json"))), reports);
+}
+
+/// An agent whom the index of agents does not show yet when the day is reported.
+#[tokio::test]
+async fn what_a_report_missed_while_an_index_lagged_is_in_the_next_one() {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    a_settled_day(&world).await;
+    let agent = pennco.agents[0].subject();
+    let items = world.table.items(RECORDS);
+    let as_it_is = items.iter().find(|item| item["sk"]["S"] == "agent" && item["agent_id"]["S"] == agent).unwrap();
+    let mut unseen = as_it_is.clone();
+    unseen.as_object_mut().unwrap().retain(|name, _| !name.starts_with("worklist"));
+    world.table.put(RECORDS, &unseen);
+    assert!(!report_days(&world).await.is_empty(), "controls that do not hold are told");
+    assert_eq!(seen(&world, &pennco.admin, TODAY).await.json["holds"], false);
+    world.table.put(RECORDS, as_it_is);
+    close(&world, pennco, "2026-11-22", 86_400_000).await;
+    assert!(build_settlements(&world).await.is_empty());
+    relay(&world).await;
+    let writer = world.day_close_writer();
+    let message = [settled_message(&world, "2026-11-22")];
+    let failed = work_off("day-close.fifo", &message, async |m| day_close_build::handle(&writer, m).await).await;
+    assert!(failed.is_empty(), "one wrong report is enough");
+    let next = seen(&world, &pennco.admin, "2026-11-22").await;
+    assert_eq!((next.text("/status"), &next.json["holds"]), ("reported", &json!(true)), "{:?}", broken(&next.json));
+    let cash = flows(row(&next.json["agents"], "agent_id", agent));
+    let held = books::account(&world, pennco, &format!("agent_cash.{agent}")).await.0;
+    assert_eq!((cash[0], cash[9]), (held, held), "it opens with all that the one before had missed");
 }
 
 #[tokio::test]

@@ -478,6 +478,44 @@ async fn a_line_of_a_payout_that_failed_is_left_to_somebody_and_the_one_in_its_s
     assert_eq!(owed_and_bank(&world).await, (0, -150_000), "booked once");
 }
 
+/// Has a payout be of a settlement of two months ago: it was made again, or its rail kept it for long.
+fn of_an_old_day(world: &World, id: &str) {
+    let items = world.table.items(RECORDS);
+    let row = items.iter().find(|item| item["sk"]["S"] == "payout" && item["payout_id"]["S"] == id).unwrap();
+    let old = |text: &Value| json!({ "S": text["S"].as_str().unwrap().replacen(TODAY, "2026-09-21", 1) });
+    let mut row = row.clone();
+    row["business_day"] = old(&row["business_day"]);
+    row["worklist_sk"] = old(&row["worklist_sk"]);
+    world.table.put(RECORDS, &row);
+}
+
+#[tokio::test]
+async fn a_payout_of_a_day_long_past_is_found_by_its_name() {
+    let world = World::new().await;
+    let desk = &world.pennco.settlement;
+    let first = instructed(&world, &world.pennco, 150_000).await;
+    let gone = learn(&world, &first, 1, &failed()).await;
+    let second = pay(&world, gone.text("/settlement_id"), "again").await.text("/payout_id").to_owned();
+    assert_eq!(learn(&world, &second, 1, &paid("AXISN52026112100")).await.status, 200);
+    for id in [&first, &second] {
+        of_an_old_day(&world, id);
+    }
+    let waits = handed_over(&world, &world.pennco, "BF-D-1", 150_000).await;
+    let shouted = first.to_uppercase().replace('_', "");
+    let rows = [
+        bank_row("AXISN52026112100", "-1500.00", ""),
+        format!("UTR0000000002,{TODAY},-1500.00,INR,NEFT/{shouted}/BFIL,"),
+    ];
+    let (_, report) = matched(&world, "k1", &rows).await;
+    assert_eq!(report["lines"][0]["match"]["payout_id"], json!(second), "{report}");
+    assert_eq!(
+        (&report["lines"][1]["why"], &report["lines"][1]["nearest"][0]["id"]),
+        (&json!("said_failed"), &json!(first))
+    );
+    assert_eq!(get(&world, desk, &second).await.text("/statement/rule"), "reference");
+    assert_eq!(payment(&world, &waits).await.text("/status"), "handed_over", "no payout's line settles a payment");
+}
+
 #[tokio::test]
 async fn amount_and_day_alone_pay_no_payout_and_decide_between_none() {
     let world = World::new().await;

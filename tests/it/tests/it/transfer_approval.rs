@@ -263,6 +263,30 @@ async fn of_sixteen_who_approve_at_once_as_many_count_as_it_takes_and_it_is_book
     assert_eq!(balance(&world, &careful.desk, "budget.sms").await, 10 * ONE);
 }
 
+/// The one begins so many steps behind the other: somewhere it reads the approval before the other's decision, and what
+/// waits for it behind.
+#[tokio::test(start_paused = true)]
+async fn who_approves_while_another_does_is_told_that_it_is_decided_whenever_they_begin() {
+    let world = World::new().await;
+    let careful = careful(&world).await;
+    let second = world.person(Caller { subject: "usr_second".to_owned(), ..careful.admin.caller.clone() });
+    for steps in 0..60 {
+        let key = format!("k{steps}");
+        let id = asked(&world, &careful, &key, &for_sms(ONE)).await;
+        let behind = async {
+            for _ in 0..steps {
+                tokio::task::yield_now().await;
+            }
+            decide(&world, &careful.admin, &id, &key, "approve").await
+        };
+        let (late, early) = tokio::join!(behind, decide(&world, &second, &id, &key, "approve"));
+        let mut said = [late.said(), early.said()];
+        said.sort_unstable();
+        assert_eq!(said, [(200, ""), (409, "illegal_transition")], "{steps} steps behind: {late:?} {early:?}");
+    }
+    assert_eq!(balance(&world, &careful.desk, "budget.sms").await, 60 * ONE, "each is booked once");
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_two_reversals_of_one_transfer_that_are_approved_at_once_one_is_booked() {
     let world = Arc::new(World::new().await);
