@@ -2,15 +2,17 @@
 
 use domain::{Failed, access::Bookkeeper, ledger::Account};
 use edge::{Answer, Call, Path};
-use store::{Accounts, ClosedAccount};
+use store::{AccountWriter, ClosedAccount};
 
 /// Closes the account.
 ///
 /// # Errors
 /// [`Failed::Unknown`] for an account that the operator does not have.
 pub async fn handle(
-    accounts: &Accounts,
+    accounts: &AccountWriter,
     call: Call<Bookkeeper, Path<Account>>,
 ) -> Result<Answer<ClosedAccount>, Failed> {
-    accounts.close(call.command(), &call.path.id).await
+    let (command, account) = (call.command(), &call.path.id);
+    let rest = accounts.rest(&command.operator, account).await?;
+    accounts.close(command, account, account.close(&rest)).await
 }

@@ -621,6 +621,12 @@ impl Report {
         Ok(controls)
     }
 
+    /// What an account held at the cut, in minor units, if it has a row.
+    #[must_use]
+    pub fn closing_minor(&self, operator: &OperatorName, account: &Account) -> Option<i64> {
+        self.accounts(operator).find(|(one, _)| one == account).map(|(_, flows)| flows.closing_minor)
+    }
+
     /// Every account with a row.
     fn accounts(&self, operator: &OperatorName) -> impl Iterator<Item = (Account, &Flows)> {
         let agents = self.agents.iter().map(|row| (Account::AgentCash(row.agent_id.clone()), &row.cash));

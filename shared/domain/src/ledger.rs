@@ -120,6 +120,24 @@ impl Account {
         self.is_named() || matches!(self, Self::AgentCash(_))
     }
 
+    /// Passes when it can be closed with what is left of it.
+    ///
+    /// # Errors
+    /// In this order [`Refusal::AccountNotClosable`], [`Refusal::AccountClosed`], [`Refusal::AccountNotEmpty`].
+    pub fn close(&self, rest: &Rest) -> Result<(), Refusal> {
+        let account_id = self.to_string();
+        if !self.is_closable() {
+            return Err(Refusal::AccountNotClosable { account_id });
+        }
+        if rest.is_closed {
+            return Err(Refusal::AccountClosed { account_id });
+        }
+        if rest.balance_minor != 0 || rest.available_minor != 0 {
+            return Err(Refusal::AccountNotEmpty { account_id });
+        }
+        Ok(())
+    }
+
     /// The refusal of what would take more out of it than is there.
     #[must_use]
     pub fn insufficient(&self) -> Refusal {
@@ -517,7 +535,24 @@ pub struct AccountQuery {
     pub known_at: Option<Timestamp>,
 }
 
+/// What is left of an account that somebody wants to close.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// Whether it is closed already.
+    pub is_closed: bool,
+    /// Its balance, in minor units.
+    pub balance_minor: i64,
+    /// What of it is not reserved.
+    pub available_minor: i64,
+}
+
 impl AccountQuery {
+    /// The time before which every entry that is there had happened and was known.
+    #[must_use]
+    pub fn since(&self) -> Option<Timestamp> {
+        [self.as_of, self.known_at].into_iter().flatten().min()
+    }
+
     /// Whether it is of now, which the kept balance answers.
     #[must_use]
     pub fn is_of_now(&self) -> bool {

@@ -8,9 +8,9 @@ use std::{
 use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use domain::{Failed, Timestamp, seal::WRITTEN_WITHIN_SECONDS, secret::Pepper};
 use store::{
-    Accounts, Acknowledgements, Activities, Agents, Alterations, Approvals, Audits, ClientSecrets, Clients,
-    DayCloseWriter, DayCloses, Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages,
-    Outbox, Payouts, ProofWriter, Proofs, QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions,
+    AccountWriter, Accounts, Acknowledgements, Activities, Agents, Alterations, Approvals, Audits, ClientSecrets,
+    Clients, DayCloseWriter, DayCloses, Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files,
+    Messages, Outbox, Payouts, ProofWriter, Proofs, QueueUrls, Queues, Reservations, Seals, SecondFactors, Sessions,
     SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks, Transfers, Trust,
     TrustAnchors, Users,
 };
@@ -141,10 +141,18 @@ impl Env {
         Alterations::new(self.table.clone())
     }
 
-    /// Accounts.
+    /// Accounts, and the bucket with the reports of days.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the bucket is not set.
+    pub fn accounts(&self) -> Result<Accounts, Fatal> {
+        Ok(Accounts::new(self.table.clone(), self.anchors.cursors.clone(), self.files()?))
+    }
+
+    /// Accounts to be closed.
     #[must_use]
-    pub fn accounts(&self) -> Accounts {
-        Accounts::new(self.table.clone(), self.anchors.cursors.clone())
+    pub fn account_writer(&self) -> AccountWriter {
+        AccountWriter::new(self.table.clone())
     }
 
     /// Reservations.

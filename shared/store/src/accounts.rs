@@ -1,8 +1,9 @@
 //! Accounts: what is in them and how it got there.
 
 use domain::{
-    Command, Failed, Money, OperatorName, Refusal, Timestamp,
-    ledger::{Account, AccountQuery, Entry},
+    Command, Currency, Failed, Money, OperatorName, Refusal, Timestamp,
+    day_close::DayClose,
+    ledger::{Account, AccountQuery, Entry, Rest},
     operator::Operator,
 };
 use serde::{Deserialize, Serialize};
@@ -12,19 +13,37 @@ use crate::{
     answer::{Answer, Page},
     commit::Accepted,
     cursor::{CursorKey, PageRequest},
+    files::Files,
     keys,
-    table::{Item, Query, Range, Table, between_times},
+    table::{Direction, Item, Query, Range, Table, between_times},
 };
 
 /// The most megabytes that are added up for a statement as of a time: some 25,000 entries, an agent's five years. Even
 /// at a second each they fit into the ten of a call.
 const MOST_PAGES: usize = 8;
 
-/// What may be read of accounts.
+/// How many of the latest closed days are looked at for one that is reported: the report of a day is late by hours at most.
+const REPORTS_BACK: i32 = 7;
+
+/// What may be read of accounts, and the bucket with what they held at the cuts of days.
 #[derive(Clone)]
 pub struct Accounts {
     table: Table,
     cursors: CursorKey,
+    files: Files,
+}
+
+/// What may be done with accounts.
+#[derive(Clone)]
+pub struct AccountWriter {
+    table: Table,
+}
+
+/// A moment at which it is known what an account held: before it entries need not be added up.
+#[derive(Clone, Copy)]
+struct Start {
+    at: Timestamp,
+    balance: Money,
 }
 
 /// A balance and a page of the entries that made it.
@@ -97,8 +116,8 @@ pub(crate) async fn remembered(table: &Table, operator: &OperatorName) -> Result
 impl Accounts {
     /// Accounts in these tables.
     #[must_use]
-    pub fn new(table: Table, cursors: CursorKey) -> Self {
-        Self { table, cursors }
+    pub fn new(table: Table, cursors: CursorKey, files: Files) -> Self {
+        Self { table, cursors, files }
     }
 
     /// A statement: one query for the balance (all shards lie in one partition), one for the page of entries,
@@ -147,12 +166,13 @@ impl Accounts {
     }
 
     /// A statement as of a time: what had happened by then, as far as it was known by then. The balance is the exact sum
-    /// of the entries that it is asked for, so every page reads all entries of the account up to `known_at`: one query a
-    /// megabyte, about 3,000 entries, and a read unit for each four kilobytes; eight queries at most.
+    /// of the entries that it is asked for: what the account held at the last cut before, by the report of that day, and
+    /// every entry from there up to `known_at`. What was posted before the cut had happened and was known by then. One query
+    /// a megabyte, about 3,000 entries, and a read unit for each four kilobytes; eight queries at most.
     ///
     /// # Errors
-    /// [`Failed::Unknown`] when the operator has no such account, [`Failed::Malformed`] when it has more entries up to
-    /// then than are added up: the hint names a time up to which it has not.
+    /// [`Failed::Unknown`] when the operator has no such account, [`Failed::Malformed`] when it has more entries behind
+    /// the cut than are added up: the hint names a time up to which it has not.
     pub async fn statement_at(
         &self,
         operator: &OperatorName,
@@ -161,34 +181,51 @@ impl Accounts {
         page: &PageRequest,
     ) -> Result<Statement, Failed> {
         let scope = format!("{operator} entries {account} {asked:?}");
-        let after = self.cursors.open(&scope, page.cursor.as_deref())?;
-        let after = after.as_ref().and_then(|after| after.text("sk")).unwrap_or_default().to_owned();
+        let cursor = self.cursors.open(&scope, page.cursor.as_deref())?;
+        let after = cursor.as_ref().and_then(|after| after.text("sk")).unwrap_or_default().to_owned();
         let known: Operator = self.table.get(&keys::operator(operator)).await?;
         let balances = keys::balance(operator, account, 0).pk;
         let (shards, _) = self.table.query(Query::of(&self.table.names.records, balances)).await?;
         must_exist(&known, account, &shards)?;
         let most = usize::try_from(page.limit).map_err(Failed::fault)?;
-        let (mut balance, mut items, mut last, mut more) = (Money::zero(known.currency), vec![], None, false);
-        let until = asked.known_at.map(|known_at| Timestamp::from_millis(known_at.as_millis().saturating_add(1)));
-        let range = until.map_or(Range::All, |until| between_times(Timestamp::EPOCH, until));
+        let nothing = Start { at: Timestamp::EPOCH, balance: Money::zero(known.currency) };
+        let start = self.start(operator, account, asked, known.currency).await?.unwrap_or(nothing);
+        let (mut balance, mut items, mut last, mut more) = (start.balance, vec![], None, false);
         let ledger = Query::of(&self.table.names.ledger, keys::ledger(operator, account));
+        if after < start.at.to_string() {
+            // All of them are asked for, and none has to be added up.
+            let (range, limit) = (between_times(Timestamp::EPOCH, start.at), page.limit.saturating_add(1));
+            let query = Query { range, limit: Some(limit), after: cursor, ..ledger.clone() };
+            for row in self.table.query(query).await?.0 {
+                more = items.len() >= most;
+                if !more {
+                    last = Some(Item::at(&row.key()));
+                    items.push(row.read::<Entry>()?);
+                }
+            }
+        }
+        let until = asked.known_at.map(|known_at| Timestamp::from_millis(known_at.as_millis().saturating_add(1)));
+        let range = match until {
+            Some(until) => between_times(start.at, until),
+            None => Range::Between(start.at.to_string(), "~".to_owned()),
+        };
         let mut pages = self.table.pages(Query { range, ..ledger });
         let (mut read, mut reached) = (0_usize, Timestamp::EPOCH);
         while let Some(rows) = pages.next().await? {
             for row in rows {
-                let [pk, sk] = ["pk", "sk"].map(|name| row.text(name).unwrap_or_default().to_owned());
+                let place = row.key();
                 let entry: Entry = row.read()?;
                 reached = entry.at;
                 if !asked.takes(&entry) {
                     continue;
                 }
                 balance = balance.plus(entry.amount).map_err(Failed::fault)?;
-                if sk <= after {
+                if place.sk <= after {
                     continue;
                 }
                 if items.len() < most {
                     items.push(entry);
-                    last = Some(Item::default().with("pk", pk).with("sk", sk));
+                    last = Some(Item::at(&place));
                 } else {
                     more = true;
                 }
@@ -211,28 +248,65 @@ impl Accounts {
         })
     }
 
-    /// Closes an account that is at zero, of which nothing is reserved: a read of its balance, and the commit, in which
-    /// the balance must still be there, open and at zero.
+    /// The last cut before the times that are asked for, with what the account held then by the day's report: a query of
+    /// closed days, a read of those found, and the report. Nothing where none is reported, where controls of the report do
+    /// not hold, and where it has no row of the account.
+    async fn start(
+        &self,
+        operator: &OperatorName,
+        account: &Account,
+        asked: &AccountQuery,
+        currency: Currency,
+    ) -> Result<Option<Start>, Failed> {
+        let Some(since) = asked.since() else { return Ok(None) };
+        // A day is cut on its own date, in some zone, or on the next.
+        let range = Range::Between(String::new(), format!("{}~", since.plus_seconds(86_400).utc_day()));
+        let days = Query::of_index(&self.table.names.records, keys::WORKLIST, keys::worklist_of_day_closes(operator));
+        let days = Query { range, direction: Direction::NewestFirst, limit: Some(REPORTS_BACK), ..days };
+        let (rows, _) = self.table.query(days).await?;
+        let days: Vec<DayClose> = self.table.whole(&rows).await?;
+        let Some(day) = days.iter().find(|day| day.cut_at <= since && day.holds == Some(true)) else { return Ok(None) };
+        let report = self.files.report(day).await?;
+        let closing_minor = report.and_then(|report| report.closing_minor(operator, account));
+        Ok(closing_minor.map(|minor| Start { at: day.cut_at, balance: Money::new(minor, currency) }))
+    }
+}
+
+impl AccountWriter {
+    /// Accounts in these tables.
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// What is left of an account: a read of its balance, or of the operator for one that is there without.
     ///
     /// # Errors
-    /// [`Failed::Unknown`] when the operator has no such account; as a commit.
-    pub async fn close(&self, command: &Command, account: &Account) -> Result<Answer<ClosedAccount>, Failed> {
+    /// [`Failed::Unknown`] when the operator has no such account.
+    pub async fn rest(&self, operator: &OperatorName, account: &Account) -> Result<Rest, Failed> {
+        if !account.is_closable() {
+            let known: Operator = self.table.get(&keys::operator(operator)).await?;
+            return if known.has(account) { Ok(Rest::default()) } else { Err(Failed::Unknown) };
+        }
+        let balance = self.table.find(&keys::balance(operator, account, 0)).await?.ok_or(Failed::Unknown)?;
+        Ok(Rest {
+            is_closed: balance.text("closed_at").is_some(),
+            balance_minor: balance.number("balance_minor").unwrap_or_default(),
+            available_minor: balance.number("available_minor").unwrap_or_default(),
+        })
+    }
+
+    /// Closes an account: in the commit its balance must still be there, open and at zero.
+    ///
+    /// # Errors
+    /// As a commit.
+    pub async fn close(
+        &self,
+        command: &Command,
+        account: &Account,
+        decided: Result<(), Refusal>,
+    ) -> Result<Answer<ClosedAccount>, Failed> {
         let operator = &command.operator;
-        let decided = match self.table.find(&keys::balance(operator, account, 0)).await? {
-            _ if !account.is_closable() => {
-                self.exists(operator, account).await?;
-                Err(Refusal::AccountNotClosable { account_id: account.to_string() })
-            }
-            None => return Err(Failed::Unknown),
-            Some(balance) if balance.text("closed_at").is_some() => {
-                Err(Refusal::AccountClosed { account_id: account.to_string() })
-            }
-            Some(balance) => {
-                let is_zero = |name: &str| balance.number(name).is_none_or(|minor| minor == 0);
-                let is_empty = is_zero("balance_minor") && is_zero("available_minor");
-                if is_empty { Ok(()) } else { Err(Refusal::AccountNotEmpty { account_id: account.to_string() }) }
-            }
-        };
         let accepted = decided.map_err(Failed::from).and_then(|()| {
             Ok(Accepted {
                 status: 200,
@@ -247,11 +321,5 @@ impl Accounts {
             })
         });
         self.table.commit(command, accepted).await
-    }
-
-    /// Passes when the operator has an account that is there without having been posted to.
-    async fn exists(&self, operator: &OperatorName, account: &Account) -> Result<(), Failed> {
-        let known: Operator = self.table.get(&keys::operator(operator)).await?;
-        if known.has(account) { Ok(()) } else { Err(Failed::Unknown) }
     }
 }

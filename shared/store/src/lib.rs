@@ -40,7 +40,7 @@ mod transfers;
 mod trust;
 mod users;
 
-pub use accounts::{Accounts, ClosedAccount, Statement};
+pub use accounts::{AccountWriter, Accounts, ClosedAccount, Statement};
 pub use acknowledgements::Acknowledgements;
 pub use activities::Activities;
 pub use agents::{AgentOnMap, Agents};

@@ -32,11 +32,11 @@ use lambda_http::{Body, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use store::{
-    Accounts, Acknowledgements, Activities, Agents, Alterations, Approvals, Audits, ClientSecrets, Clients, CursorKey,
-    DayCloseWriter, DayCloses, Deliveries, Devices, Directory, Disbursements, ExportWriter, Exports, Files, Messages,
-    NewAgent, Outbox, Payouts, ProofWriter, Proofs, PublicKey, QueueUrls, Queues, Reservations, Seals, SecondFactors,
-    Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table, TableNames, Throttle, Tracks,
-    Transfers, Trust, TrustAnchors, Users,
+    AccountWriter, Accounts, Acknowledgements, Activities, Agents, Alterations, Approvals, Audits, ClientSecrets,
+    Clients, CursorKey, DayCloseWriter, DayCloses, Deliveries, Devices, Directory, Disbursements, ExportWriter,
+    Exports, Files, Messages, NewAgent, Outbox, Payouts, ProofWriter, Proofs, PublicKey, QueueUrls, Queues,
+    Reservations, Seals, SecondFactors, Sessions, SettlementWriter, Settlements, StatementWriter, Statements, Table,
+    TableNames, Throttle, Tracks, Transfers, Trust, TrustAnchors, Users,
 };
 
 use crate::{
@@ -293,7 +293,13 @@ impl World {
     /// Accounts.
     #[must_use]
     pub fn accounts(&self) -> Accounts {
-        Accounts::new(self.tables(), self.anchors.cursors.clone())
+        Accounts::new(self.tables(), self.anchors.cursors.clone(), self.files())
+    }
+
+    /// Accounts to be closed.
+    #[must_use]
+    pub fn account_writer(&self) -> AccountWriter {
+        AccountWriter::new(self.tables())
     }
 
     /// What was done, by whom.

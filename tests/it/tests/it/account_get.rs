@@ -6,8 +6,11 @@ use testkit::{FLOAT_MINOR, Person, Reply, World};
 
 use crate::{
     books,
+    day_close_build::close,
     door::call,
-    steps::{assigned, collected, confirmed, handed_over, inr, report, reversal},
+    steps::{
+        TODAY, assigned, build_settlements, collected, confirmed, handed_over, inr, report, report_days, reversal,
+    },
 };
 
 async fn get(world: &World, person: &Person, account: &str) -> Reply {
@@ -108,7 +111,7 @@ async fn a_past_time_is_shown_as_it_was_known_then_and_as_it_is_known_now() {
     assert_eq!(call(&world, &domain::access::TRANSFER_REVERSE, &back).await.status, 201);
 
     let float = FLOAT_MINOR;
-    for (as_of, known_at, amounts, why) in [
+    let before_the_cut = [
         (None, Some(2), vec![float, 100], "known when the first was reported, inclusive"),
         (None, Some(3), vec![float, 100], "the late one was not known yet"),
         (None, Some(4), vec![float, 100, 20], "now it was, in the order of the books"),
@@ -118,7 +121,8 @@ async fn a_past_time_is_shown_as_it_was_known_then_and_as_it_is_known_now() {
         (Some(6), None, vec![float, 100, 20, -100], "taken back"),
         (Some(3), Some(5), vec![float, 100, 20], "both"),
         (Some(-10_000), None, vec![], "before there was anything"),
-    ] {
+    ];
+    for (as_of, known_at, amounts, why) in before_the_cut.clone() {
         let shown = at(&world, &hand, as_of.map(minute).as_deref(), known_at.map(minute).as_deref()).await;
         assert_eq!(shown, (amounts.iter().sum(), amounts), "{why}");
     }
@@ -129,6 +133,36 @@ async fn a_past_time_is_shown_as_it_was_known_then_and_as_it_is_known_now() {
     assert_eq!(nowhere.said(), (404, "unknown"));
     let wrong = pennco.admin.asks(&ACCOUNT_GET).path("account_id", &hand).query("as_of", "yesterday");
     assert_eq!(call(&world, &ACCOUNT_GET, &wrong).await.said(), (400, "invalid_filter"));
+
+    // The day is closed and reported, and a phone that was offline tells of a visit before its cut.
+    close(&world, pennco, TODAY, 7 * 60_000).await;
+    assert!(build_settlements(&world).await.is_empty() && report_days(&world).await.is_empty());
+    let of_agent = world.bucket.calls();
+    for (as_of, known_at, amounts, why) in before_the_cut {
+        let shown = at(&world, &hand, as_of.map(minute).as_deref(), known_at.map(minute).as_deref()).await;
+        assert_eq!(shown, (amounts.iter().sum(), amounts), "{why}, and so after the close");
+    }
+    assert_eq!(world.bucket.calls(), of_agent, "before the cut no report helps");
+    report_at("offline", 3, 8, &minute(1)).await;
+    report_at("next", 4_000, 9, &minute(9)).await;
+    let day = vec![float, 100, 20, -100];
+    for (as_of, known_at, more, why) in [
+        (Some(7), Some(7), vec![], "at the cut"),
+        (None, Some(7), vec![], "before the offline phone was heard"),
+        (Some(7), None, vec![3], "what had happened by then, as known now"),
+        (Some(7), Some(8), vec![3], "as known when it was heard"),
+        (Some(8), None, vec![3], "before the next visit"),
+        (Some(9), None, vec![3, 4_000], "all"),
+        (None, Some(9), vec![3, 4_000], "all that is known"),
+    ] {
+        let calls = world.bucket.calls();
+        let shown = at(&world, &hand, as_of.map(minute).as_deref(), known_at.map(minute).as_deref()).await;
+        let amounts = [day.clone(), more].concat();
+        assert_eq!(shown, (amounts.iter().sum(), amounts), "{why}");
+        assert!(world.bucket.calls() > calls, "{why}: it begins with the day's report");
+    }
+    let first = at(&world, &hand, Some(&minute(1)), None).await;
+    assert_eq!(first, (float + 23, vec![float, 20, 3]), "of a time before the cut everything is looked at");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub(crate) fn call<'a>(
 ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
     match route.function {
         "account-close" => {
-            boxed(|| async move { world.send(route, account_close::handle, &world.accounts(), request).await })
+            boxed(|| async move { world.send(route, account_close::handle, &world.account_writer(), request).await })
         }
         "account-get" => {
             boxed(|| async move { world.send(route, account_get::handle, &world.accounts(), request).await })

@@ -12,10 +12,14 @@ use crate::{
 
 /// What each call of a capability does: `<resource>:<action>`, the resource by its export or its name in the template.
 /// A transaction needs the rights of its parts. Reading with `find` or `get` is `GetItem`.
-const USES: [(&str, &str); 125] = [
-    ("Accounts::close", "Records:GetItem Records:PutItem Records:UpdateItem"),
+const USES: [(&str, &str); 126] = [
+    ("AccountWriter::close", "Records:PutItem Records:UpdateItem"),
+    ("AccountWriter::rest", "Records:GetItem"),
     ("Accounts::statement", "Records:GetItem Records:Query Ledger:Query"),
-    ("Accounts::statement_at", "Records:GetItem Records:Query Ledger:Query"),
+    (
+        "Accounts::statement_at",
+        "Records:BatchGetItem Records:GetItem Records:Query RecordsWorklist:Query Ledger:Query FilesDayCloses:GetObject",
+    ),
     ("Acknowledgements::get", "Records:GetItem"),
     ("Acknowledgements::keep", "Records:PutItem FilesSettlements:PutObject"),
     ("Acknowledgements::lines", "Ledger:Query"),
@@ -196,7 +200,8 @@ const QUEUES: [&str; 6] =
 const COUNT: &str = "Records:UpdateItem";
 
 /// Variables that each capability reads beyond what Globals set.
-const VARIABLES: [(&str, &[&str]); 17] = [
+const VARIABLES: [(&str, &[&str]); 18] = [
+    ("accounts", &["FILES_BUCKET"]),
     ("authorizer", &["AUDIENCE", "ISSUER"]),
     ("client_secrets", &["PEPPER_SECRET"]),
     ("credentials", &["AUDIENCE", "ISSUER", "PEPPER_SECRET", "SIGNING_SECRET"]),
