@@ -37,6 +37,7 @@ pub mod seal;
 pub mod seal_key;
 pub mod secret;
 pub mod session;
+pub mod settled_days;
 pub mod settlement;
 pub mod settlement_file;
 pub mod settlement_format;

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Currency, Day, OperatorName, SettlementId, Timestamp, TransferId,
+    Currency, OperatorName, PartnerName, SettlementId, Timestamp, TransferId,
     alteration::Alteration,
+    day_close::DayClose,
     ledger::{Account, Entry, Limits},
     seal::{self, Chain, Fate, Hash, Sealed},
     seal_key::SealKey,
+    settled_days::{SettledDays, gap},
     settlement::{Settlement, SettlementStatus},
 };
 
@@ -41,6 +43,8 @@ const OLDER_LEAVES: u64 = 10_000;
 const READABLE_SECONDS: i64 = 385 * 86_400;
 /// How many findings a proof names; the rest is counted.
 const MOST_FINDINGS: usize = 50;
+/// What a breach says of a row that is there and spoiled.
+const SPOILED: &str = "a row that cannot be read as one";
 
 /// What must hold; the numbers are those of docs/ARCHITECTURE.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -51,7 +55,7 @@ pub enum Invariant {
     V5,
     /// Every event reaches every consumer: none waits in the outbox for longer than a sweep takes.
     V7,
-    /// Each closed day is settled once for each partner, and soon.
+    /// Each closed day is settled once with each partner that it was closed for, and soon.
     V9,
     /// History is as it was sealed, and the seals are one chain.
     V13,
@@ -248,57 +252,54 @@ impl Check {
         }
     }
 
-    /// Looks at the days that were closed, up to the last one: each begins where the one before was cut, whatever days
-    /// off lay between them, and every partner is settled with.
-    pub fn days(&mut self, last_closed: Day, partners: &[crate::PartnerName], settlements: &[Settlement]) {
-        let mut days: BTreeMap<Day, Vec<&Settlement>> = BTreeMap::new();
-        for settlement in settlements {
-            days.entry(settlement.business_day).or_default().push(settlement);
-        }
-        if !days.is_empty() {
-            days.entry(last_closed).or_default();
-        }
-        let mut last_cut: Option<(Day, Timestamp)> = None;
-        for (day, of_day) in days {
-            let slot = of_day.first().map(|settlement| (settlement.opened_at, settlement.cut_at));
-            if let (Some((before, cut_at)), Some((opened_at, _))) = (last_cut, slot)
-                && cut_at != opened_at
-            {
-                let expected = format!("begins at {cut_at}, where {before} was cut");
-                self.breach(Invariant::V9, day.to_string(), expected, format!("begins at {opened_at}"));
+    /// Looks at the days that were closed: each has its row, begins where the one before was cut, whatever days off lay
+    /// between them, and has the settlements that it was closed with, each settled soon after its cut.
+    pub fn days(&mut self, weeks: &SettledDays, partners: &[PartnerName]) {
+        let mut before: Option<&DayClose> = None;
+        for day in weeks.named() {
+            let row = weeks.days.get(&day);
+            if !matches!(row, Some(Some(_))) {
+                let found = row.map_or("none", |_| SPOILED);
+                self.breach(Invariant::V9, day.to_string(), "a closed day".to_owned(), found.to_owned());
             }
-            last_cut = slot.map(|(_, cut_at)| (day, cut_at)).or(last_cut);
-            self.day(day, partners, &of_day);
+            let closed = weeks.closed(day);
+            if let Some((expected, found)) = before.zip(closed).and_then(|(before, closed)| gap(before, closed)) {
+                self.breach(Invariant::V9, day.to_string(), expected, found);
+            }
+            for settlement_id in closed.map(|closed| weeks.lacking_of(closed)).into_iter().flatten() {
+                let subject = format!("{day} {}", weeks.who(settlement_id, day, partners));
+                self.breach(Invariant::V9, subject, "one settlement".to_owned(), "0 settlements".to_owned());
+            }
+            before = closed;
+        }
+        for (settlement_id, settlement) in &weeks.settlements {
+            let fault = match settlement {
+                None => Some(("a settlement".to_owned(), SPOILED.to_owned())),
+                Some(settlement) => weeks.misplaced(settlement).or_else(|| self.building(settlement)),
+            };
+            if let Some((expected, found)) = fault {
+                self.breach(Invariant::V9, settlement_id.to_string(), expected, found);
+            }
         }
     }
 
-    /// Looks at one closed day: every partner has one settlement, and it is settled soon after its cut.
-    fn day(&mut self, day: Day, partners: &[crate::PartnerName], settlements: &[&Settlement]) {
-        for partner in partners {
-            let own: Vec<_> = settlements.iter().filter(|settled| settled.partner_id == *partner).collect();
-            let subject = format!("{day} {partner}");
-            let [settled] = own.as_slice() else {
-                self.breach(Invariant::V9, subject, "one settlement".to_owned(), format!("{} settlements", own.len()));
-                continue;
-            };
-            if settled.status == SettlementStatus::Settled {
-                continue;
-            }
-            let now = self.proof.checked_at;
-            let seen = self.waiting.iter().find(|waiting| waiting.settlement_id == settled.settlement_id);
-            let seen_since = seen.map_or(now, |waiting| waiting.seen_since);
-            self.proof.building.push(Building { settlement_id: settled.settlement_id.clone(), seen_since });
-            if now >= seen_since.plus_seconds(BUILT_SECONDS) {
-                let expected = format!("built within {BUILT_SECONDS} s of {seen_since}");
-                self.breach(Invariant::V9, settled.settlement_id.to_string(), expected, "still being built".to_owned());
-            }
+    /// Remembers a settlement that is still being built. What it should be and what it is once that takes too long.
+    fn building(&mut self, settlement: &Settlement) -> Option<(String, String)> {
+        if settlement.status == SettlementStatus::Settled {
+            return None;
         }
+        let now = self.proof.checked_at;
+        let seen = self.waiting.iter().find(|waiting| waiting.settlement_id == settlement.settlement_id);
+        let seen_since = seen.map_or(now, |waiting| waiting.seen_since);
+        self.proof.building.push(Building { settlement_id: settlement.settlement_id.clone(), seen_since });
+        let expected = format!("built within {BUILT_SECONDS} s of {seen_since}");
+        (now >= seen_since.plus_seconds(BUILT_SECONDS)).then(|| (expected, "still being built".to_owned()))
     }
 
     /// Names a row that cannot be read as what it is, and goes on without it: somebody who spoils a row must not keep all
     /// others from being checked.
     pub fn unreadable(&mut self, invariant: Invariant, row: String, what: &str) {
-        self.breach(invariant, row, what.to_owned(), "a row that cannot be read as one".to_owned());
+        self.breach(invariant, row, what.to_owned(), SPOILED.to_owned());
     }
 
     /// Looks at a commit whose events are still in the outbox, and since when: the oldest come first.
@@ -554,32 +555,6 @@ mod tests {
             assert!(!proof.holds);
             assert_eq!(named(&proof), wanted);
         }
-    }
-
-    #[test]
-    fn closed_days_follow_each_other_over_days_off_and_one_that_is_missing_is_named() {
-        let partners = ["bfil".parse().unwrap()];
-        let mut calendar = crate::settlement::Calendar::new("pennco".parse().unwrap());
-        let mut settlements = vec![];
-        let rules = serde_json::json!({ "holidays": [{ "day": "2026-11-11", "name": "Diwali" }] });
-        let rules = serde_json::from_value(rules).unwrap();
-        let days = crate::calendar::BusinessDays::new(rules, jiff::tz::TimeZone::UTC);
-        for _ in 0..4 {
-            let closed = calendar.last_closed.unwrap_or(jiff::civil::date(2026, 11, 9));
-            let slot = calendar.close(days.after(closed).unwrap(), now(), &days).unwrap();
-            let settled = slot.settlement(&partners[0], Currency::Inr, crate::settlement_format::FileFormat::default());
-            settlements.push(Settlement { status: SettlementStatus::Settled, ..settled });
-            calendar = slot.after;
-        }
-        let look = |settlements: &[Settlement]| {
-            let mut check = Check::begin("pennco".parse().unwrap(), None, now());
-            check.days(calendar.last_closed.unwrap(), &partners, settlements);
-            named(&check.finish())
-        };
-        assert_eq!(look(&settlements), [], "the holiday has none, and needs none");
-        let without = |index: usize| [&settlements[..index], &settlements[index + 1..]].concat();
-        assert_eq!(look(&without(1)), [(Invariant::V9, "2026-11-13".to_owned())], "it does not begin at a cut");
-        assert_eq!(look(&without(3)), [(Invariant::V9, "2026-11-14 bfil".to_owned())], "the last one is missing");
     }
 
     /// So many sealed hours, the first of which begins so many hours ago.

@@ -231,11 +231,8 @@ impl Slot {
     /// The settlement of this day with a partner, still without entries.
     #[must_use]
     pub fn settlement(&self, partner_id: &PartnerName, currency: Currency, format: FileFormat) -> Settlement {
-        let operator = self.after.operator.as_str().as_bytes();
-        let day = self.business_day.to_string();
-        let seed = [operator, partner_id.as_str().as_bytes(), day.as_bytes()];
         Settlement {
-            settlement_id: SettlementId::mint(self.cut_at, &seed),
+            settlement_id: Settlement::id_of(&self.after.operator, partner_id, self.business_day, self.cut_at),
             business_day: self.business_day,
             partner_id: partner_id.clone(),
             currency,
@@ -260,6 +257,13 @@ impl Owned for Settlement {
 }
 
 impl Settlement {
+    /// The id of the settlement of a day with a partner: it follows from both and from the day's cut.
+    #[must_use]
+    pub fn id_of(operator: &OperatorName, partner_id: &PartnerName, day: Day, cut_at: Timestamp) -> SettlementId {
+        let day = day.to_string();
+        SettlementId::mint(cut_at, &[operator.as_str().as_bytes(), partner_id.as_str().as_bytes(), day.as_bytes()])
+    }
+
     /// Where its file lies, given its format.
     #[must_use]
     pub fn file_key(&self, operator: &OperatorName, format: &SettlementFormat) -> String {

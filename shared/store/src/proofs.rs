@@ -1,14 +1,15 @@
 //! Proofs: an operator's books read whole, its history held against its seals, and what was found.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    AgentId, CommitId, Failed, OperatorName, SettlementId, Timestamp,
+    AgentId, CommitId, Day, Failed, OperatorName, SettlementId, Timestamp,
     day_close::DayClose,
     ledger::{Account, Entry, Limits},
     operator::Operator,
     proof::{Balance, Check, Invariant, Proof},
+    settled_days::SettledDays,
     settlement::{Calendar, Settlement},
 };
 use serde::Deserialize;
@@ -69,14 +70,14 @@ impl Proofs {
     }
 }
 
-/// A settlement, if the row can be read as one.
-fn settlement(item: Item, check: &mut Check) -> Option<Settlement> {
-    let name = keys::name_of(&item.key().pk);
-    let read = item.read();
-    if read.is_err() {
-        check.unreadable(Invariant::V9, name, "a settlement");
-    }
-    read.ok()
+/// A settlement, if the row can be read as the one that lies there.
+fn settlement(item: Item, settlement_id: &SettlementId) -> Option<Settlement> {
+    item.read().ok().filter(|read: &Settlement| read.settlement_id == *settlement_id)
+}
+
+/// A closed day, if the row can be read as the one that lies there.
+fn closed_day(item: Item, day: Day) -> Option<DayClose> {
+    item.read().ok().filter(|read: &DayClose| read.business_day == day)
 }
 
 impl ProofWriter {
@@ -135,7 +136,9 @@ impl ProofWriter {
                 _ => check.unreadable(Invariant::V5, account.to_string(), "a balance"),
             }
         }
-        self.days(&operator, &mut check).await?;
+        if let Some(weeks) = self.settled_days(name, &mut check).await? {
+            check.days(&weeks, &operator.partners);
+        }
         self.outbox(name, now, &mut check).await?;
         self.history(name, &mut check).await?;
         self.alterations(name, &mut check).await?;
@@ -200,44 +203,59 @@ impl ProofWriter {
         Ok(Some(Balance { balance_minor, headroom_minor, cap_minor, available_minor, moves }))
     }
 
-    /// Looks at the settlements of the last weeks.
-    async fn days(&self, operator: &Operator, check: &mut Check) -> Result<(), Failed> {
-        let name = &operator.operator;
-        let Some(calendar) = self.table.find(&keys::calendar(name)).await? else { return Ok(()) };
+    /// The days that were closed in the last weeks and their settlements; nothing before the first.
+    async fn settled_days(&self, name: &OperatorName, check: &mut Check) -> Result<Option<SettledDays>, Failed> {
+        let Some(calendar) = self.table.find(&keys::calendar(name)).await? else { return Ok(None) };
         let Ok(calendar) = calendar.read::<Calendar>() else {
             check.unreadable(Invariant::V9, "calendar".to_owned(), "a calendar");
-            return Ok(());
+            return Ok(None);
         };
-        let Some(last) = calendar.last_closed else { return Ok(()) };
-        let Ok(first) = last.checked_sub(jiff::Span::new().days(DAYS_BACK)) else { return Ok(()) };
-        let range = Range::Between(first.to_string(), format!("{last}~"));
-        let partition = keys::worklist_of_settlements(name);
+        let Some(last) = calendar.last_closed else { return Ok(None) };
+        let first = last.saturating_sub(jiff::Span::new().days(DAYS_BACK));
+        let mut weeks =
+            SettledDays { operator: name.clone(), first, last, days: BTreeMap::new(), settlements: BTreeMap::new() };
+        let all: Vec<Day> = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last).collect();
+        let keys: Vec<Key> = all.iter().map(|day| keys::day_close(name, *day)).collect();
+        let mut found = self.table.batch(&keys).await?;
+        for (day, key) in all.into_iter().zip(keys) {
+            if let Some(item) = found.remove(&(key.pk, key.sk)) {
+                weeks.days.insert(day, closed_day(item, day));
+            }
+        }
+        for (settlement_id, item) in self.listed(&weeks).await? {
+            weeks.settlements.insert(settlement_id.clone(), settlement(item, &settlement_id));
+        }
+        // Batches and the index lag behind what was just written: what something names and they lack is asked for anew.
+        for day in weeks.named() {
+            if !weeks.days.contains_key(&day)
+                && let Some(item) = self.table.find(&keys::day_close(name, day)).await?
+            {
+                weeks.days.insert(day, closed_day(item, day));
+            }
+        }
+        let lacking: Vec<SettlementId> =
+            weeks.days.values().flatten().flat_map(|day| weeks.lacking_of(day)).cloned().collect();
+        for settlement_id in lacking {
+            if let Some(item) = self.table.find(&keys::settlement(name, &settlement_id)).await? {
+                weeks.settlements.insert(settlement_id.clone(), settlement(item, &settlement_id));
+            }
+        }
+        Ok(Some(weeks))
+    }
+
+    /// The settlements that the index lists between the first and the last of these days.
+    async fn listed(&self, weeks: &SettledDays) -> Result<Vec<(SettlementId, Item)>, Failed> {
+        let range = Range::Between(weeks.first.to_string(), format!("{}~", weeks.last));
+        let partition = keys::worklist_of_settlements(&weeks.operator);
         let of_days = Query { range, ..Query::of_index(&self.table.names.records, keys::WORKLIST, partition) };
-        let mut settlements: Vec<Settlement> = Vec::new();
+        let mut listed = vec![];
         let mut pages = self.table.pages(of_days);
         while let Some(rows) = pages.next().await? {
             let keys: Vec<Key> = rows.iter().map(Item::key).collect();
-            let mut found = self.table.batch(&keys).await?;
-            let found = keys.into_iter().filter_map(|key| found.remove(&(key.pk, key.sk)));
-            settlements.extend(found.filter_map(|item| settlement(item, check)));
+            let found = self.table.batch(&keys).await?.into_values();
+            listed.extend(found.filter_map(|item| Some((keys::settlement_of(&item.key())?, item))));
         }
-        // The index lags behind the calendar by up to about a second; the day itself names what it lacks.
-        if let Some(closed) = self.table.find(&keys::day_close(name, last)).await? {
-            match closed.read::<DayClose>() {
-                Ok(closed) => {
-                    let is_new = |id: &&SettlementId| !settlements.iter().any(|known| known.settlement_id == **id);
-                    let lacking: Vec<Key> =
-                        closed.settlements.iter().filter(is_new).map(|id| keys::settlement(name, id)).collect();
-                    for key in lacking {
-                        let found = self.table.find(&key).await?;
-                        settlements.extend(found.and_then(|item| settlement(item, check)));
-                    }
-                }
-                Err(_) => check.unreadable(Invariant::V9, last.to_string(), "a closed day"),
-            }
-        }
-        check.days(last, &operator.partners, &settlements);
-        Ok(())
+        Ok(listed)
     }
 
     /// Looks at what waits in the outbox.

@@ -450,3 +450,55 @@ async fn an_operator_whose_books_cannot_be_checked_keeps_nobody_elses_from_it_an
     let proof = call(&world, &PROOF_GET, &admin.asks(&PROOF_GET)).await;
     assert_eq!((proof.status, &proof.json["holds"]), (200, &json!(true)), "{proof:?}");
 }
+
+/// Three closed days, each settled.
+async fn three_days() -> World {
+    let world = World::new().await;
+    for day in ["2026-11-19", "2026-11-20", TODAY] {
+        assert_eq!(close_day(&world, &world.pennco.settlement, day, day).await.status, 202);
+    }
+    assert!(build_settlements(&world).await.is_empty());
+    relay(&world).await;
+    world
+}
+
+fn row_of_day(world: &World, day: &str) -> Value {
+    beginning_with(world, RECORDS, &format!("pennco#day_close#{day}")).remove(0)
+}
+
+#[tokio::test]
+async fn a_lender_that_comes_later_is_asked_no_settlement_of_days_before_it_came() {
+    let world = three_days().await;
+    check(&world, 60).await.unwrap();
+    let mut operator = beginning_with(&world, RECORDS, "pennco#operator").remove(0);
+    operator["partners"]["L"].as_array_mut().unwrap().push(json!({ "S": "spandana" }));
+    world.table.put(RECORDS, &operator);
+    check(&world, 120).await.unwrap();
+    assert_eq!(proof(&world).await.json["holds"], true, "{:?}", proof(&world).await);
+    let rows = beginning_with(&world, RECORDS, "pennco#settlement#");
+    assert_eq!(rows.len(), 3 * world.pennco.partners.len());
+    for row in rows {
+        let text = |name: &str| row[name]["S"].as_str().unwrap().to_owned();
+        delete(&world, RECORDS, &row).await;
+        assert!(check(&world, 180).await.is_err());
+        assert_eq!(subjects(&proof(&world).await), [format!("{} {}", text("business_day"), text("partner_id"))]);
+        world.table.put(RECORDS, &row);
+    }
+}
+
+#[tokio::test]
+async fn a_closed_day_whose_row_is_gone_or_spoiled_is_named_whichever_it_is() {
+    let world = three_days().await;
+    for day in ["2026-11-19", "2026-11-20", TODAY] {
+        let row = row_of_day(&world, day);
+        delete(&world, RECORDS, &row).await;
+        assert!(check(&world, 60).await.is_err());
+        assert_eq!(subjects(&proof(&world).await), [day], "gone");
+        world.table.put(RECORDS, &row);
+        put_text(&world, RECORDS, &row, "status", "shelved").await;
+        assert!(check(&world, 60).await.is_err());
+        assert_eq!(subjects(&proof(&world).await), [day], "spoiled");
+        world.table.put(RECORDS, &row);
+    }
+    check(&world, 120).await.unwrap();
+}
