@@ -271,6 +271,23 @@ impl Settlement {
         format!("settlements/{operator}/{}/{name}", self.partner_id)
     }
 
+    /// The transfer that moves what is owed out of the control account; none when nothing is.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when it cannot be booked.
+    pub fn booking(&self, transfer_id: TransferId, net: Money) -> Result<Option<Transfer>, Failed> {
+        if net.amount_minor == 0 {
+            return Ok(None);
+        }
+        let owed = net.negated().map_err(Failed::fault)?;
+        let postings = vec![
+            Posting { account: Account::PartnerControl(self.partner_id.clone()), amount: net },
+            Posting { account: Account::PartnerSettlement(self.partner_id.clone()), amount: owed },
+        ];
+        let subject = Subject { reference: Some(self.settlement_id.to_string()), ..Subject::default() };
+        Transfer::new(transfer_id, TransferKind::Settlement, postings, subject).map(Some).map_err(Failed::fault)
+    }
+
     /// The settlement with its file, and the transfer that moves what is owed out of the control account.
     ///
     /// # Errors
@@ -281,17 +298,7 @@ impl Settlement {
         totals: Totals,
         file: StoredFile,
     ) -> Result<(Self, Option<Transfer>), Failed> {
-        let transfer = if totals.net.amount_minor == 0 {
-            None
-        } else {
-            let owed = totals.net.negated().map_err(Failed::fault)?;
-            let postings = vec![
-                Posting { account: Account::PartnerControl(self.partner_id.clone()), amount: totals.net },
-                Posting { account: Account::PartnerSettlement(self.partner_id.clone()), amount: owed },
-            ];
-            let subject = Subject { reference: Some(self.settlement_id.to_string()), ..Subject::default() };
-            Some(Transfer::new(transfer_id, TransferKind::Settlement, postings, subject).map_err(Failed::fault)?)
-        };
+        let transfer = self.booking(transfer_id, totals.net)?;
         let after = Self {
             status: SettlementStatus::Settled,
             totals: Some(totals),

@@ -1,22 +1,24 @@
 //! Proofs: an operator's books read whole, its history held against its seals, and what was found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    AgentId, CommitId, Day, Failed, OperatorName, SettlementId, Timestamp,
+    AgentId, CommitId, Day, Failed, OperatorName, SettlementId, Timestamp, TransferId,
     day_close::DayClose,
-    ledger::{Account, Entry, Limits},
+    ledger::{Account, Entry, Limits, Posted},
     operator::Operator,
     proof::{Balance, Check, Invariant, Proof},
     settled_days::SettledDays,
     settlement::{Calendar, Settlement},
+    settlement_format::SettlementFormats,
 };
 use serde::Deserialize;
 
 use crate::{
     alterations::Altered,
     directory::Directory,
+    files::Files,
     keys::{self, Key},
     seals::Seals,
     table::{Item, Query, Range, Table},
@@ -39,6 +41,7 @@ pub struct Proofs {
 pub struct ProofWriter {
     table: Table,
     seals: Seals,
+    files: Files,
 }
 
 /// What the index has of an agent.
@@ -81,10 +84,11 @@ fn closed_day(item: Item, day: Day) -> Option<DayClose> {
 }
 
 impl ProofWriter {
-    /// What proves the books in these tables, and history against these seals.
+    /// What proves the books in these tables, history against these seals, and settlements against their files in this
+    /// bucket.
     #[must_use]
-    pub fn new(table: Table, seals: Seals) -> Self {
-        Self { table, seals }
+    pub fn new(table: Table, seals: Seals, files: Files) -> Self {
+        Self { table, seals, files }
     }
 
     /// Every operator.
@@ -95,8 +99,8 @@ impl ProofWriter {
         Directory::new(self.table.clone()).operators().await
     }
 
-    /// Reads all accounts of an operator, entry by entry, holds them against their balances and against each other; looks at
-    /// closed days and at the outbox; follows the chain of seals and holds hours of it against what is there; looks at each
+    /// Reads all accounts of an operator, entry by entry, holds them against their balances and against each other; holds
+    /// closed days against them and some of their files; looks at the outbox; follows the chain of seals and holds hours of it against what is there; looks at each
     /// row that was ever altered; and keeps the result. In bounded memory but for the transfers, of which a sum each is kept,
     /// the chain, and the hours' hashes.
     ///
@@ -105,7 +109,11 @@ impl ProofWriter {
     pub async fn check(&self, name: &OperatorName, now: Timestamp) -> Result<Proof, Failed> {
         let operator: Operator = self.table.get(&keys::operator(name)).await?;
         let mut check = Check::begin(name.clone(), Proofs::new(self.table.clone()).find(name).await?, now);
-        for (account, cap_minor) in self.accounts(&operator, &mut check).await? {
+        // Before the books: what is settled by now is in them when they are read.
+        let weeks = self.settled_days(name, &mut check).await?;
+        let formats = SettlementFormats::shipped()?;
+        weeks.iter().for_each(|weeks| check.recount(weeks, &formats));
+        for (account, cap_minor) in self.accounts(&operator, weeks.as_ref(), &mut check).await? {
             let before = self.balance(name, &account, cap_minor).await?;
             let ledger = Query::of(&self.table.names.ledger, keys::ledger(name, &account));
             let mut pages = self.table.pages(ledger);
@@ -114,7 +122,7 @@ impl ProofWriter {
                     let place = keys::place_within(&item.key());
                     let commit_id = item.text("commit_id").and_then(|id| id.parse::<CommitId>().ok());
                     match item.read::<Entry>() {
-                        Ok(entry) => check.entry(&entry, commit_id.map_or(entry.at, |id| id.written_at())),
+                        Ok(entry) => check.entry(&account, &entry, commit_id.map_or(entry.at, |id| id.written_at())),
                         Err(_) => check.unreadable(Invariant::V5, place, "an entry"),
                     }
                 }
@@ -136,8 +144,12 @@ impl ProofWriter {
                 _ => check.unreadable(Invariant::V5, account.to_string(), "a balance"),
             }
         }
-        if let Some(weeks) = self.settled_days(name, &mut check).await? {
-            check.days(&weeks, &operator.partners);
+        if let Some(weeks) = weeks {
+            let booked = self.bookings(&weeks).await?;
+            check.days(&weeks, &operator.partners, &formats, &booked);
+            for (settlement_id, file) in check.files() {
+                check.file(&settlement_id, &file, self.files.digest(&file.key).await?);
+            }
         }
         self.outbox(name, now, &mut check).await?;
         self.history(name, &mut check).await?;
@@ -148,7 +160,12 @@ impl ProofWriter {
     }
 
     /// Every account of an operator, with its cap if it has one.
-    async fn accounts(&self, operator: &Operator, check: &mut Check) -> Result<Vec<(Account, Option<i64>)>, Failed> {
+    async fn accounts(
+        &self,
+        operator: &Operator,
+        weeks: Option<&SettledDays>,
+        check: &mut Check,
+    ) -> Result<Vec<(Account, Option<i64>)>, Failed> {
         let name = &operator.operator;
         let own = [Account::Vault(name.clone()), Account::Bank(name.clone()), Account::Suspense(name.clone())];
         let mut accounts: Vec<_> = own.into_iter().map(|account| (account, None)).collect();
@@ -158,7 +175,8 @@ impl ProofWriter {
                 Err(found) => check.unreadable(Invariant::V5, format!("accounts {found}"), "an account's name"),
             }
         }
-        for partner in &operator.partners {
+        let settled = weeks.into_iter().flat_map(SettledDays::partners);
+        for partner in operator.partners.iter().chain(settled).collect::<BTreeSet<_>>() {
             accounts.push((Account::PartnerControl(partner.clone()), None));
             accounts.push((Account::PartnerSettlement(partner.clone()), None));
         }
@@ -241,6 +259,25 @@ impl ProofWriter {
             }
         }
         Ok(Some(weeks))
+    }
+
+    /// The transfers that settlements say they were booked with, as far as they are there and can be read.
+    async fn bookings(&self, weeks: &SettledDays) -> Result<BTreeMap<TransferId, Posted>, Failed> {
+        let ledger = &self.table.names.ledger;
+        let keys: Vec<Key> = weeks.bookings().map(|id| keys::transfer(&weeks.operator, id)).collect();
+        let mut found = self.table.batch_in(ledger, &keys).await?;
+        let mut bookings = BTreeMap::new();
+        for (transfer_id, key) in weeks.bookings().zip(keys) {
+            let item = match found.remove(&(key.pk.clone(), key.sk.clone())) {
+                Some(item) => Some(item),
+                // A batch lags behind what was just written.
+                None => self.table.find_in(ledger, &key).await?,
+            };
+            if let Some(posted) = item.and_then(|item| item.read().ok()) {
+                bookings.insert(transfer_id.clone(), posted);
+            }
+        }
+        Ok(bookings)
     }
 
     /// The settlements that the index lists between the first and the last of these days.
