@@ -27,6 +27,7 @@ pub mod matching;
 pub mod message;
 pub mod money;
 pub mod operator;
+pub mod operator_change;
 pub mod payout;
 pub mod problem;
 pub mod proof;

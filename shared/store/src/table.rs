@@ -1,6 +1,6 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
-//! What a command writes has a condition with a name: `create` (must not exist), `share` (nobody has it alone), `free` (its holder gives it back), `replace` (must not have moved),
+//! What a command writes has a condition with a name: `create` (must not exist), `share` (nobody has it alone), `free` (its holder gives it back), `replace` (must not have moved), `renew` (never changed),
 //! `assign` (nothing to wait for), `decide` (by somebody else, once, in time), `advance` (a number that never goes back), `use_up` (once), `end` (a login that has not ended), `count` (the last one stays),
 //! `absent` (must still be free), `unchanged` (read, and still so), `remember` (a named account), `close` (a balance at zero), `append` (log only), `post` (a balance within its limits), `hold` and `let_go` (what a reservation takes of an account).
 //! What is no command, such as positions, buckets, sessions, keys and the memory of jobs, is one item at a time, written by `put_if`, `update_if` or `update_or_see` on the condition that is handed to them.
@@ -327,6 +327,14 @@ impl Table {
     /// A record that must still be at the version that was read. What it was is kept for the audit by the commit.
     pub(crate) fn replace(&self, before: Item, after: Item) -> Result<Write, Failed> {
         let put = self.put(&self.names.records, after, "version = :version", Some(before.version()?))?;
+        let write = Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved);
+        Ok(Write { before: Some(before), ..write })
+    }
+
+    /// A record that never changed, and from before its changes were counted: nobody may have begun to count.
+    pub(crate) fn renew(&self, before: Item, after: Item) -> Result<Write, Failed> {
+        let condition = "attribute_exists(pk) AND attribute_not_exists(version)";
+        let put = self.put(&self.names.records, after, condition, None)?;
         let write = Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved);
         Ok(Write { before: Some(before), ..write })
     }
