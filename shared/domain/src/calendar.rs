@@ -3,7 +3,7 @@
 //! A day off has no business date of its own: what happens on it belongs to the next business day, as does what happens
 //! behind a day's cut-off. So every moment has one business date, whatever the calendar and the zone.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, str::FromStr};
 
 use jiff::{ToSpan, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,19 @@ pub struct Holiday {
     pub day: Day,
     /// What it is called: `Republic Day`.
     pub name: String,
+}
+
+/// A text is no holiday.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a day and its name, such as 2027-01-26=Republic Day")]
+pub struct NotAHoliday;
+
+impl FromStr for Holiday {
+    type Err = NotAHoliday;
+    fn from_str(text: &str) -> Result<Self, NotAHoliday> {
+        let (day, name) = text.split_once('=').ok_or(NotAHoliday)?;
+        Ok(Self { day: day.parse().map_err(|_| NotAHoliday)?, name: name.to_owned() })
+    }
 }
 
 /// When an operator's business days end, and which days are none. Holidays are in order, each day once; at least one
@@ -164,6 +177,15 @@ impl BusinessCalendar {
             last = Some(holiday.day);
         }
         Ok(Self { cut_off, days_off, holidays })
+    }
+
+    /// The calendar with more holidays.
+    ///
+    /// # Errors
+    /// [`NotACalendar`] when one of them is named already, or not at all.
+    pub fn with_holidays(&self, holidays: &[Holiday]) -> Result<Self, NotACalendar> {
+        let holidays = self.holidays.iter().chain(holidays).cloned().collect();
+        Self::new(self.cut_off, self.days_off.clone(), holidays)
     }
 
     /// Why a day is none of business: the holiday's name, or the day of the week.

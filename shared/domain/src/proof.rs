@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Currency, Day, OperatorName, SettlementId, Timestamp, TransferId,
+    Currency, Day, OperatorName, PartnerName, SettlementId, Timestamp, TransferId,
     alteration::Alteration,
-    ledger::{Account, Entry, Limits},
+    day_close::DayClose,
+    id::Sha256Hex,
+    ledger::{Account, Entry, Limits, Posted},
     seal::{self, Chain, Fate, Hash, Sealed},
     seal_key::SealKey,
-    settlement::{Settlement, SettlementStatus},
+    settled_days::{Recounts, SettledDays, gap},
+    settlement::{Settlement, SettlementStatus, StoredFile},
+    settlement_format::SettlementFormats,
 };
 
 /// How long ago an entry was written when every call that could still be booking its other side is over, in seconds: a
@@ -41,6 +45,8 @@ const OLDER_LEAVES: u64 = 10_000;
 const READABLE_SECONDS: i64 = 385 * 86_400;
 /// How many findings a proof names; the rest is counted.
 const MOST_FINDINGS: usize = 50;
+/// What a breach says of a row that is there and spoiled.
+const SPOILED: &str = "a row that cannot be read as one";
 
 /// What must hold; the numbers are those of docs/ARCHITECTURE.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -51,7 +57,8 @@ pub enum Invariant {
     V5,
     /// Every event reaches every consumer: none waits in the outbox for longer than a sweep takes.
     V7,
-    /// Each closed day is settled once for each partner, and soon.
+    /// Each closed day is settled once with each partner that it was closed for, soon, and as its entries, the transfer that
+    /// booked it and its file tell.
     V9,
     /// History is as it was sealed, and the seals are one chain.
     V13,
@@ -89,6 +96,9 @@ pub struct Proof {
     pub unrelayed: u64,
     /// What is sealed, and how much of it was read again.
     pub history: History,
+    /// What was held of closed days against the books and the bucket.
+    #[serde(default)]
+    pub settled: SettledBooks,
     /// Settlements that are still being built.
     pub building: Vec<Building>,
     /// Accounts that moved while they were read: a later check proves them when they rest.
@@ -116,6 +126,22 @@ pub struct History {
     /// The first check that found no seal; nothing once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_since: Option<Timestamp>,
+}
+
+/// What was held of the closed days of five weeks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct SettledBooks {
+    /// Closed days, each held against its own row.
+    pub days: u64,
+    /// Their settlements that are settled, each held against the entries of its day and the transfer that booked it.
+    pub settlements: u64,
+    /// Files that were read whole and held against the digest of their settlement: those of the newest day, and of one
+    /// older day in rotation.
+    pub files: u64,
+    /// The day with which the next check goes on among the older ones.
+    #[schema(value_type = Option<String>, format = Date)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Day>,
 }
 
 /// A settlement that is still being built.
@@ -153,6 +179,11 @@ pub struct Check {
     reserved: i128,
     waiting: Vec<Building>,
     history: History,
+    recounts: Recounts,
+    /// The day whose files are read next, as the check before said.
+    next_day: Option<Day>,
+    /// The files of settlements that are what they should be as far as their rows tell, by day.
+    files: BTreeMap<Day, Vec<(SettlementId, StoredFile)>>,
 }
 
 impl Check {
@@ -168,14 +199,27 @@ impl Check {
             transfers: 0,
             unrelayed: 0,
             history: History::default(),
+            settled: SettledBooks::default(),
             building: vec![],
             moving: vec![],
             breaches: vec![],
             breach_count: 0,
         };
         let settled_until = now.plus_seconds(-SETTLED_SECONDS);
-        let (waiting, history) = before.map(|proof| (proof.building, proof.history)).unwrap_or_default();
-        Self { proof, settled_until, sums: BTreeMap::new(), folded: 0, reserved: 0, waiting, history }
+        let (waiting, history, settled) =
+            before.map(|proof| (proof.building, proof.history, proof.settled)).unwrap_or_default();
+        Self {
+            proof,
+            settled_until,
+            sums: BTreeMap::new(),
+            folded: 0,
+            reserved: 0,
+            waiting,
+            history,
+            recounts: Recounts::default(),
+            next_day: settled.next,
+            files: BTreeMap::new(),
+        }
     }
 
     fn breach(&mut self, invariant: Invariant, subject: String, expected: String, found: String) {
@@ -186,9 +230,15 @@ impl Check {
         }
     }
 
+    /// Takes in the closed days whose settlements are to be counted again while the books are read.
+    pub fn recount(&mut self, weeks: &SettledDays, formats: &SettlementFormats) {
+        self.recounts = Recounts::of(weeks, formats);
+    }
+
     /// Reads one entry of the account that is being folded, and when it was written: that decides whether another side of
     /// it can be under way, for a settlement is posted at its cut and written minutes later.
-    pub fn entry(&mut self, entry: &Entry, written_at: Timestamp) {
+    pub fn entry(&mut self, account: &Account, entry: &Entry, written_at: Timestamp) {
+        self.recounts.entry(account, entry);
         self.proof.entries = self.proof.entries.saturating_add(1);
         self.folded = self.folded.saturating_add(i128::from(entry.amount.amount_minor));
         // What claims to be written in time to come would otherwise never be summed.
@@ -248,57 +298,97 @@ impl Check {
         }
     }
 
-    /// Looks at the days that were closed, up to the last one: each begins where the one before was cut, whatever days
-    /// off lay between them, and every partner is settled with.
-    pub fn days(&mut self, last_closed: Day, partners: &[crate::PartnerName], settlements: &[Settlement]) {
-        let mut days: BTreeMap<Day, Vec<&Settlement>> = BTreeMap::new();
-        for settlement in settlements {
-            days.entry(settlement.business_day).or_default().push(settlement);
-        }
-        if !days.is_empty() {
-            days.entry(last_closed).or_default();
-        }
-        let mut last_cut: Option<(Day, Timestamp)> = None;
-        for (day, of_day) in days {
-            let slot = of_day.first().map(|settlement| (settlement.opened_at, settlement.cut_at));
-            if let (Some((before, cut_at)), Some((opened_at, _))) = (last_cut, slot)
-                && cut_at != opened_at
-            {
-                let expected = format!("begins at {cut_at}, where {before} was cut");
-                self.breach(Invariant::V9, day.to_string(), expected, format!("begins at {opened_at}"));
+    /// Looks at the days that were closed: each has its row, begins where the one before was cut, whatever days off lay
+    /// between them, and has the settlements that it was closed with, each settled soon after its cut, as its entries tell
+    /// and with one of these transfers.
+    pub fn days(
+        &mut self,
+        weeks: &SettledDays,
+        partners: &[PartnerName],
+        formats: &SettlementFormats,
+        booked: &BTreeMap<TransferId, Posted>,
+    ) {
+        let mut before: Option<&DayClose> = None;
+        for day in weeks.named() {
+            let row = weeks.days.get(&day);
+            if !matches!(row, Some(Some(_))) {
+                let found = row.map_or("none", |_| SPOILED);
+                self.breach(Invariant::V9, day.to_string(), "a closed day".to_owned(), found.to_owned());
             }
-            last_cut = slot.map(|(_, cut_at)| (day, cut_at)).or(last_cut);
-            self.day(day, partners, &of_day);
+            let closed = weeks.closed(day);
+            if let Some((expected, found)) = before.zip(closed).and_then(|(before, closed)| gap(before, closed)) {
+                self.breach(Invariant::V9, day.to_string(), expected, found);
+            }
+            for settlement_id in closed.map(|closed| weeks.lacking_of(closed)).into_iter().flatten() {
+                let subject = format!("{day} {}", weeks.who(settlement_id, day, partners));
+                self.breach(Invariant::V9, subject, "one settlement".to_owned(), "0 settlements".to_owned());
+            }
+            self.proof.settled.days = self.proof.settled.days.saturating_add(u64::from(closed.is_some()));
+            before = closed;
+        }
+        for (settlement_id, settlement) in &weeks.settlements {
+            let fault = match settlement {
+                None => Some(("a settlement".to_owned(), SPOILED.to_owned())),
+                Some(settled) => weeks.misplaced(settled).or_else(|| self.settlement(weeks, settled, formats, booked)),
+            };
+            if let Some((expected, found)) = fault {
+                self.breach(Invariant::V9, settlement_id.to_string(), expected, found);
+            }
         }
     }
 
-    /// Looks at one closed day: every partner has one settlement, and it is settled soon after its cut.
-    fn day(&mut self, day: Day, partners: &[crate::PartnerName], settlements: &[&Settlement]) {
-        for partner in partners {
-            let own: Vec<_> = settlements.iter().filter(|settled| settled.partner_id == *partner).collect();
-            let subject = format!("{day} {partner}");
-            let [settled] = own.as_slice() else {
-                self.breach(Invariant::V9, subject, "one settlement".to_owned(), format!("{} settlements", own.len()));
-                continue;
-            };
-            if settled.status == SettlementStatus::Settled {
-                continue;
+    /// What a settlement should be and what it is, when it is being built for too long or settled otherwise than the books
+    /// tell. The file of one that is as it should be is remembered.
+    fn settlement(
+        &mut self,
+        weeks: &SettledDays,
+        settlement: &Settlement,
+        formats: &SettlementFormats,
+        booked: &BTreeMap<TransferId, Posted>,
+    ) -> Option<(String, String)> {
+        if settlement.status == SettlementStatus::Settled {
+            self.proof.settled.settlements = self.proof.settled.settlements.saturating_add(1);
+            let fault = self.recounts.fault(weeks, settlement, formats, booked);
+            if let (None, Some(file)) = (&fault, &settlement.file) {
+                let of_day = self.files.entry(settlement.business_day).or_default();
+                of_day.push((settlement.settlement_id.clone(), file.clone()));
             }
-            let now = self.proof.checked_at;
-            let seen = self.waiting.iter().find(|waiting| waiting.settlement_id == settled.settlement_id);
-            let seen_since = seen.map_or(now, |waiting| waiting.seen_since);
-            self.proof.building.push(Building { settlement_id: settled.settlement_id.clone(), seen_since });
-            if now >= seen_since.plus_seconds(BUILT_SECONDS) {
-                let expected = format!("built within {BUILT_SECONDS} s of {seen_since}");
-                self.breach(Invariant::V9, settled.settlement_id.to_string(), expected, "still being built".to_owned());
-            }
+            return fault;
         }
+        let now = self.proof.checked_at;
+        let seen = self.waiting.iter().find(|waiting| waiting.settlement_id == settlement.settlement_id);
+        let seen_since = seen.map_or(now, |waiting| waiting.seen_since);
+        self.proof.building.push(Building { settlement_id: settlement.settlement_id.clone(), seen_since });
+        let expected = format!("built within {BUILT_SECONDS} s of {seen_since}");
+        (now >= seen_since.plus_seconds(BUILT_SECONDS)).then(|| (expected, "still being built".to_owned()))
+    }
+
+    /// The files that are to be read now: those of the newest day, and of the older day whose turn it is.
+    pub fn files(&mut self) -> Vec<(SettlementId, StoredFile)> {
+        let mut files = std::mem::take(&mut self.files);
+        let Some((_, mut due)) = files.pop_last() else { return vec![] };
+        let is_next = |day: &&Day| self.next_day.is_none_or(|next| **day >= next);
+        let turn = files.keys().find(is_next).or(files.keys().next()).copied();
+        due.extend(turn.and_then(|turn| files.remove(&turn)).unwrap_or_default());
+        self.proof.settled.next = turn.map(|turn| turn.saturating_add(jiff::Span::new().days(1)));
+        due
+    }
+
+    /// Holds a file as it lies in the bucket, by its digest and how many bytes it has, against its settlement.
+    pub fn file(&mut self, settlement_id: &SettlementId, file: &StoredFile, found: Option<(Sha256Hex, u64)>) {
+        self.proof.settled.files = self.proof.settled.files.saturating_add(1);
+        if found.as_ref() == Some(&(file.sha256.clone(), file.bytes)) {
+            return;
+        }
+        let told = |sha256: &Sha256Hex, bytes: u64| format!("a file of {bytes} bytes with the digest {sha256}");
+        let found = found.map_or_else(|| "no file".to_owned(), |(sha256, bytes)| told(&sha256, bytes));
+        self.breach(Invariant::V9, settlement_id.to_string(), told(&file.sha256, file.bytes), found);
     }
 
     /// Names a row that cannot be read as what it is, and goes on without it: somebody who spoils a row must not keep all
     /// others from being checked.
     pub fn unreadable(&mut self, invariant: Invariant, row: String, what: &str) {
-        self.breach(invariant, row, what.to_owned(), "a row that cannot be read as one".to_owned());
+        self.breach(invariant, row, what.to_owned(), SPOILED.to_owned());
     }
 
     /// Looks at a commit whose events are still in the outbox, and since when: the oldest come first.
@@ -493,7 +583,7 @@ mod tests {
     fn checked(purse: (&[Entry], Balance), vault_entries: (&[Entry], Balance)) -> Proof {
         let mut check = Check::begin("pennco".parse().unwrap(), None, now());
         for (account, (entries, balance)) in [(cash(), purse), (vault(), vault_entries)] {
-            entries.iter().for_each(|entry| check.entry(entry, entry.at));
+            entries.iter().for_each(|entry| check.entry(&account, entry, entry.at));
             check.account(&account, balance, balance);
         }
         check.finish()
@@ -557,29 +647,11 @@ mod tests {
     }
 
     #[test]
-    fn closed_days_follow_each_other_over_days_off_and_one_that_is_missing_is_named() {
-        let partners = ["bfil".parse().unwrap()];
-        let mut calendar = crate::settlement::Calendar::new("pennco".parse().unwrap());
-        let mut settlements = vec![];
-        let rules = serde_json::json!({ "holidays": [{ "day": "2026-11-11", "name": "Diwali" }] });
-        let rules = serde_json::from_value(rules).unwrap();
-        let days = crate::calendar::BusinessDays::new(rules, jiff::tz::TimeZone::UTC);
-        for _ in 0..4 {
-            let closed = calendar.last_closed.unwrap_or(jiff::civil::date(2026, 11, 9));
-            let slot = calendar.close(days.after(closed).unwrap(), now(), &days).unwrap();
-            let settled = slot.settlement(&partners[0], Currency::Inr, crate::settlement_format::FileFormat::default());
-            settlements.push(Settlement { status: SettlementStatus::Settled, ..settled });
-            calendar = slot.after;
-        }
-        let look = |settlements: &[Settlement]| {
-            let mut check = Check::begin("pennco".parse().unwrap(), None, now());
-            check.days(calendar.last_closed.unwrap(), &partners, settlements);
-            named(&check.finish())
-        };
-        assert_eq!(look(&settlements), [], "the holiday has none, and needs none");
-        let without = |index: usize| [&settlements[..index], &settlements[index + 1..]].concat();
-        assert_eq!(look(&without(1)), [(Invariant::V9, "2026-11-13".to_owned())], "it does not begin at a cut");
-        assert_eq!(look(&without(3)), [(Invariant::V9, "2026-11-14 bfil".to_owned())], "the last one is missing");
+    fn a_proof_from_before_settlements_were_held_against_anything_is_read() {
+        let mut kept = serde_json::to_value(checked((&[], balance(0)), (&[], balance(0)))).unwrap();
+        kept.as_object_mut().unwrap().remove("settled").unwrap();
+        let read: Proof = serde_json::from_value(kept).unwrap();
+        assert_eq!(read.settled, SettledBooks::default());
     }
 
     /// So many sealed hours, the first of which begins so many hours ago.
@@ -680,11 +752,11 @@ mod tests {
     #[test]
     fn a_transfer_between_the_reads_of_its_two_accounts_is_no_breach() {
         let mut check = Check::begin("pennco".parse().unwrap(), None, now());
-        check.entry(&entry(b"1", 5, 100), now().plus_seconds(-100));
+        check.entry(&cash(), &entry(b"1", 5, 100), now().plus_seconds(-100));
         check.account(&cash(), balance(5), balance(5));
         // Somebody else's report comes now: this account is read with it, the one before was read without.
-        check.entry(&entry(b"1", -5, 100), now().plus_seconds(-100));
-        check.entry(&entry(b"2", -3, 0), now());
+        check.entry(&vault(), &entry(b"1", -5, 100), now().plus_seconds(-100));
+        check.entry(&vault(), &entry(b"2", -3, 0), now());
         check.account(&vault(), balance(-8), balance(-8));
         let proof = check.finish();
         assert!(proof.holds, "{proof:?}");
@@ -699,7 +771,7 @@ mod tests {
         {
             let mut check = Check::begin("pennco".parse().unwrap(), None, now());
             check.account(&cash(), balance(0), balance(0));
-            check.entry(&cut_ten_minutes_ago[1], now().plus_seconds(-written_ago));
+            check.entry(&vault(), &cut_ten_minutes_ago[1], now().plus_seconds(-written_ago));
             check.account(&vault(), balance(-5), balance(-5));
             let proof = check.finish();
             assert_eq!(proof.holds, holds, "written {written_ago} s ago: {proof:?}");
@@ -709,7 +781,7 @@ mod tests {
     #[test]
     fn what_is_still_moving_is_proven_later_and_is_no_breach() {
         let mut check = Check::begin("pennco".parse().unwrap(), None, now());
-        check.entry(&entry(b"1", 5, 2), now().plus_seconds(-2));
+        check.entry(&cash(), &entry(b"1", 5, 2), now().plus_seconds(-2));
         check.account(&cash(), balance(5), balance(9));
         let proof = check.finish();
         assert!(proof.holds, "{proof:?}");

@@ -231,11 +231,8 @@ impl Slot {
     /// The settlement of this day with a partner, still without entries.
     #[must_use]
     pub fn settlement(&self, partner_id: &PartnerName, currency: Currency, format: FileFormat) -> Settlement {
-        let operator = self.after.operator.as_str().as_bytes();
-        let day = self.business_day.to_string();
-        let seed = [operator, partner_id.as_str().as_bytes(), day.as_bytes()];
         Settlement {
-            settlement_id: SettlementId::mint(self.cut_at, &seed),
+            settlement_id: Settlement::id_of(&self.after.operator, partner_id, self.business_day, self.cut_at),
             business_day: self.business_day,
             partner_id: partner_id.clone(),
             currency,
@@ -260,11 +257,35 @@ impl Owned for Settlement {
 }
 
 impl Settlement {
+    /// The id of the settlement of a day with a partner: it follows from both and from the day's cut.
+    #[must_use]
+    pub fn id_of(operator: &OperatorName, partner_id: &PartnerName, day: Day, cut_at: Timestamp) -> SettlementId {
+        let day = day.to_string();
+        SettlementId::mint(cut_at, &[operator.as_str().as_bytes(), partner_id.as_str().as_bytes(), day.as_bytes()])
+    }
+
     /// Where its file lies, given its format.
     #[must_use]
     pub fn file_key(&self, operator: &OperatorName, format: &SettlementFormat) -> String {
         let name = format.file_name(self.business_day, &self.partner_id, &self.settlement_id);
         format!("settlements/{operator}/{}/{name}", self.partner_id)
+    }
+
+    /// The transfer that moves what is owed out of the control account; none when nothing is.
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when it cannot be booked.
+    pub fn booking(&self, transfer_id: TransferId, net: Money) -> Result<Option<Transfer>, Failed> {
+        if net.amount_minor == 0 {
+            return Ok(None);
+        }
+        let owed = net.negated().map_err(Failed::fault)?;
+        let postings = vec![
+            Posting { account: Account::PartnerControl(self.partner_id.clone()), amount: net },
+            Posting { account: Account::PartnerSettlement(self.partner_id.clone()), amount: owed },
+        ];
+        let subject = Subject { reference: Some(self.settlement_id.to_string()), ..Subject::default() };
+        Transfer::new(transfer_id, TransferKind::Settlement, postings, subject).map(Some).map_err(Failed::fault)
     }
 
     /// The settlement with its file, and the transfer that moves what is owed out of the control account.
@@ -277,17 +298,7 @@ impl Settlement {
         totals: Totals,
         file: StoredFile,
     ) -> Result<(Self, Option<Transfer>), Failed> {
-        let transfer = if totals.net.amount_minor == 0 {
-            None
-        } else {
-            let owed = totals.net.negated().map_err(Failed::fault)?;
-            let postings = vec![
-                Posting { account: Account::PartnerControl(self.partner_id.clone()), amount: totals.net },
-                Posting { account: Account::PartnerSettlement(self.partner_id.clone()), amount: owed },
-            ];
-            let subject = Subject { reference: Some(self.settlement_id.to_string()), ..Subject::default() };
-            Some(Transfer::new(transfer_id, TransferKind::Settlement, postings, subject).map_err(Failed::fault)?)
-        };
+        let transfer = self.booking(transfer_id, totals.net)?;
         let after = Self {
             status: SettlementStatus::Settled,
             totals: Some(totals),

@@ -639,6 +639,12 @@ impl SettlementFormats {
             || Failed::fault(format!("this release knows no version {} of `{}`", format.version, format.name));
         self.0.into_iter().find(|one| one.format == *format).ok_or_else(unknown)
     }
+
+    /// A version of a format, if this release knows it.
+    #[must_use]
+    pub fn known(&self, format: &FileFormat) -> Option<&SettlementFormat> {
+        self.0.iter().find(|one| one.format == *format)
+    }
 }
 
 #[cfg(test)]

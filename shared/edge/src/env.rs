@@ -279,9 +279,9 @@ impl Env {
     /// What proves the books.
     ///
     /// # Errors
-    /// [`Fatal`] when the bucket of seals is not set.
+    /// [`Fatal`] when a bucket is not set.
     pub fn proof_writer(&self) -> Result<ProofWriter, Fatal> {
-        Ok(ProofWriter::new(self.table.clone(), self.seals()?))
+        Ok(ProofWriter::new(self.table.clone(), self.seals()?, self.files()?))
     }
 
     /// Seals of history.

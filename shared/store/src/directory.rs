@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AgentId, Command, Currency, Event, Failed, Money, OperatorName, RegionName, Timestamp, TransferId,
+    command::Fingerprint,
     event::Happened,
     ledger::{Account, Subject, Transfer, TransferKind},
     operator::Operator,
+    operator_change::OperatorChange,
+    settlement::Calendar,
     user::{KeptUser, UserStatus},
 };
 use serde::{Deserialize, Serialize};
@@ -153,6 +156,62 @@ impl Directory {
         self.table.put_if(&self.table.names.records, item, "attribute_not_exists(pk)").await?;
         let row = Item::at(&keys::operator_row(&operator.operator));
         self.table.put_if(&self.table.names.records, row, "attribute_not_exists(pk)").await.map(|_| ())
+    }
+
+    /// Changes an operator, on what was read of it and of its closed days: one commit, with who did it and why. The operator
+    /// afterwards, and how often it has changed.
+    ///
+    /// # Errors
+    /// [`Failed::Unknown`] when there is none, [`Failed::Fault`] with a [`NotAChange`](domain::operator_change::NotAChange)
+    /// when it cannot be changed so, [`Failed::Moved`] when somebody else changed it meanwhile; otherwise as a commit.
+    pub async fn change_operator(
+        &self,
+        operator: &OperatorName,
+        change: &OperatorChange,
+        by: &str,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(Operator, u64), Failed> {
+        let key = keys::operator(operator);
+        let item = self.table.find(&key).await?.ok_or(Failed::Unknown)?;
+        let version = item.number("version").unwrap_or_default();
+        let before: Operator = item.clone().read()?;
+        let calendar: Option<Calendar> =
+            self.table.find(&keys::calendar(operator)).await?.map(Item::read).transpose()?;
+        let last_closed = calendar.as_ref().and_then(|calendar| calendar.last_closed);
+        let after = change.of(&before, last_closed).map_err(Failed::fault)?;
+        let next = version.saturating_add(1);
+        let renewed = Item::of(&key, &after)?.with_number("version", next);
+        let of_operator = match version {
+            0 => self.table.renew(item, renewed)?,
+            _ => self.table.replace(item, renewed)?,
+        };
+        // Who closes a day has read the calendar before the operator: whoever knows the operator of before loses, so that no
+        // day is closed that is off by now, or without a partner that may have entries by then.
+        let place = keys::calendar(operator);
+        let of_days = match &calendar {
+            Some(calendar) => {
+                let counted = Calendar { version: calendar.version.saturating_add(1), ..calendar.clone() };
+                self.table.replace(Item::of(&place, calendar)?, Item::of(&place, &counted)?)?
+            }
+            None => self.table.unchanged(place, None)?,
+        };
+        let asked = serde_json::to_string(&(change, reason)).map_err(Failed::fault)?;
+        let command = Command {
+            principal: by.to_owned(),
+            role: "platform".to_owned(),
+            fingerprint: Fingerprint::of_text(&asked),
+            ..Command::of_job(operator.clone(), "operator-change", &next.to_string(), at, String::new())
+        };
+        let accepted = Accepted {
+            status: 200,
+            answer: after.clone(),
+            subject: operator.to_string(),
+            events: vec![],
+            writes: vec![of_operator, of_days],
+        };
+        self.table.commit(&command.because(reason), Ok(accepted)).await?;
+        Ok((after, u64::try_from(next).map_err(Failed::fault)?))
     }
 
     /// Lets somebody log in, or invites them; a login that is there stays as it is.

@@ -144,8 +144,31 @@ impl Files {
     /// # Errors
     /// [`Failed::Later`] when S3 does not answer.
     pub(crate) async fn find(&self, key: &str) -> Result<Option<Vec<u8>>, Failed> {
+        match self.open(key).await? {
+            Some(body) => Ok(Some(body.collect().await.map_err(later)?.to_vec())),
+            None => Ok(None),
+        }
+    }
+
+    /// The digest of the bytes under a key and how many they are, read part by part: a settlement's file may be larger than
+    /// a function's memory.
+    ///
+    /// # Errors
+    /// [`Failed::Later`] when S3 does not answer.
+    pub(crate) async fn digest(&self, key: &str) -> Result<Option<(Sha256Hex, u64)>, Failed> {
+        let Some(mut body) = self.open(key).await? else { return Ok(None) };
+        let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
+        while let Some(part) = body.try_next().await.map_err(later)? {
+            hash.update(&part);
+            bytes = bytes.saturating_add(part.len() as u64);
+        }
+        Ok(Some((Sha256Hex::finish(hash), bytes)))
+    }
+
+    /// What lies under a key, before it is read.
+    async fn open(&self, key: &str) -> Result<Option<ByteStream>, Failed> {
         match self.client.get_object().bucket(&self.bucket).key(key).send().await {
-            Ok(found) => Ok(Some(found.body.collect().await.map_err(later)?.to_vec())),
+            Ok(found) => Ok(Some(found.body)),
             // Who may not list a bucket is told that what is not there is forbidden.
             Err(error) if matches!(error.code(), Some("NoSuchKey" | "AccessDenied")) => Ok(None),
             Err(error) => Err(later(error)),

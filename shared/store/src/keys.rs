@@ -333,6 +333,12 @@ pub(crate) fn settlement(operator: &OperatorName, settlement: &SettlementId) -> 
     Key::new(format!("{operator}#settlement#{settlement}"), "settlement")
 }
 
+/// The settlement that lies under a key; nothing for anything else.
+pub(crate) fn settlement_of(key: &Key) -> Option<SettlementId> {
+    let (_, settlement_id) = key.pk.split_once("#settlement#").filter(|_| key.sk == "settlement")?;
+    settlement_id.parse().ok()
+}
+
 pub(crate) fn payout(operator: &OperatorName, payout: &PayoutId) -> Key {
     Key::new(format!("{operator}#payout#{payout}"), "payout")
 }

@@ -1,21 +1,24 @@
 //! Proofs: an operator's books read whole, its history held against its seals, and what was found.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    AgentId, CommitId, Failed, OperatorName, SettlementId, Timestamp,
+    AgentId, CommitId, Day, Failed, OperatorName, SettlementId, Timestamp, TransferId,
     day_close::DayClose,
-    ledger::{Account, Entry, Limits},
+    ledger::{Account, Entry, Limits, Posted},
     operator::Operator,
     proof::{Balance, Check, Invariant, Proof},
+    settled_days::SettledDays,
     settlement::{Calendar, Settlement},
+    settlement_format::SettlementFormats,
 };
 use serde::Deserialize;
 
 use crate::{
     alterations::Altered,
     directory::Directory,
+    files::Files,
     keys::{self, Key},
     seals::Seals,
     table::{Item, Query, Range, Table},
@@ -38,6 +41,7 @@ pub struct Proofs {
 pub struct ProofWriter {
     table: Table,
     seals: Seals,
+    files: Files,
 }
 
 /// What the index has of an agent.
@@ -69,21 +73,22 @@ impl Proofs {
     }
 }
 
-/// A settlement, if the row can be read as one.
-fn settlement(item: Item, check: &mut Check) -> Option<Settlement> {
-    let name = keys::name_of(&item.key().pk);
-    let read = item.read();
-    if read.is_err() {
-        check.unreadable(Invariant::V9, name, "a settlement");
-    }
-    read.ok()
+/// A settlement, if the row can be read as the one that lies there.
+fn settlement(item: Item, settlement_id: &SettlementId) -> Option<Settlement> {
+    item.read().ok().filter(|read: &Settlement| read.settlement_id == *settlement_id)
+}
+
+/// A closed day, if the row can be read as the one that lies there.
+fn closed_day(item: Item, day: Day) -> Option<DayClose> {
+    item.read().ok().filter(|read: &DayClose| read.business_day == day)
 }
 
 impl ProofWriter {
-    /// What proves the books in these tables, and history against these seals.
+    /// What proves the books in these tables, history against these seals, and settlements against their files in this
+    /// bucket.
     #[must_use]
-    pub fn new(table: Table, seals: Seals) -> Self {
-        Self { table, seals }
+    pub fn new(table: Table, seals: Seals, files: Files) -> Self {
+        Self { table, seals, files }
     }
 
     /// Every operator.
@@ -94,8 +99,8 @@ impl ProofWriter {
         Directory::new(self.table.clone()).operators().await
     }
 
-    /// Reads all accounts of an operator, entry by entry, holds them against their balances and against each other; looks at
-    /// closed days and at the outbox; follows the chain of seals and holds hours of it against what is there; looks at each
+    /// Reads all accounts of an operator, entry by entry, holds them against their balances and against each other; holds
+    /// closed days against them and some of their files; looks at the outbox; follows the chain of seals and holds hours of it against what is there; looks at each
     /// row that was ever altered; and keeps the result. In bounded memory but for the transfers, of which a sum each is kept,
     /// the chain, and the hours' hashes.
     ///
@@ -104,7 +109,11 @@ impl ProofWriter {
     pub async fn check(&self, name: &OperatorName, now: Timestamp) -> Result<Proof, Failed> {
         let operator: Operator = self.table.get(&keys::operator(name)).await?;
         let mut check = Check::begin(name.clone(), Proofs::new(self.table.clone()).find(name).await?, now);
-        for (account, cap_minor) in self.accounts(&operator, &mut check).await? {
+        // Before the books: what is settled by now is in them when they are read.
+        let weeks = self.settled_days(name, &mut check).await?;
+        let formats = SettlementFormats::shipped()?;
+        weeks.iter().for_each(|weeks| check.recount(weeks, &formats));
+        for (account, cap_minor) in self.accounts(&operator, weeks.as_ref(), &mut check).await? {
             let before = self.balance(name, &account, cap_minor).await?;
             let ledger = Query::of(&self.table.names.ledger, keys::ledger(name, &account));
             let mut pages = self.table.pages(ledger);
@@ -113,7 +122,7 @@ impl ProofWriter {
                     let place = keys::place_within(&item.key());
                     let commit_id = item.text("commit_id").and_then(|id| id.parse::<CommitId>().ok());
                     match item.read::<Entry>() {
-                        Ok(entry) => check.entry(&entry, commit_id.map_or(entry.at, |id| id.written_at())),
+                        Ok(entry) => check.entry(&account, &entry, commit_id.map_or(entry.at, |id| id.written_at())),
                         Err(_) => check.unreadable(Invariant::V5, place, "an entry"),
                     }
                 }
@@ -135,7 +144,13 @@ impl ProofWriter {
                 _ => check.unreadable(Invariant::V5, account.to_string(), "a balance"),
             }
         }
-        self.days(&operator, &mut check).await?;
+        if let Some(weeks) = weeks {
+            let booked = self.bookings(&weeks).await?;
+            check.days(&weeks, &operator.partners, &formats, &booked);
+            for (settlement_id, file) in check.files() {
+                check.file(&settlement_id, &file, self.files.digest(&file.key).await?);
+            }
+        }
         self.outbox(name, now, &mut check).await?;
         self.history(name, &mut check).await?;
         self.alterations(name, &mut check).await?;
@@ -145,7 +160,12 @@ impl ProofWriter {
     }
 
     /// Every account of an operator, with its cap if it has one.
-    async fn accounts(&self, operator: &Operator, check: &mut Check) -> Result<Vec<(Account, Option<i64>)>, Failed> {
+    async fn accounts(
+        &self,
+        operator: &Operator,
+        weeks: Option<&SettledDays>,
+        check: &mut Check,
+    ) -> Result<Vec<(Account, Option<i64>)>, Failed> {
         let name = &operator.operator;
         let own = [Account::Vault(name.clone()), Account::Bank(name.clone()), Account::Suspense(name.clone())];
         let mut accounts: Vec<_> = own.into_iter().map(|account| (account, None)).collect();
@@ -155,7 +175,8 @@ impl ProofWriter {
                 Err(found) => check.unreadable(Invariant::V5, format!("accounts {found}"), "an account's name"),
             }
         }
-        for partner in &operator.partners {
+        let settled = weeks.into_iter().flat_map(SettledDays::partners);
+        for partner in operator.partners.iter().chain(settled).collect::<BTreeSet<_>>() {
             accounts.push((Account::PartnerControl(partner.clone()), None));
             accounts.push((Account::PartnerSettlement(partner.clone()), None));
         }
@@ -200,44 +221,78 @@ impl ProofWriter {
         Ok(Some(Balance { balance_minor, headroom_minor, cap_minor, available_minor, moves }))
     }
 
-    /// Looks at the settlements of the last weeks.
-    async fn days(&self, operator: &Operator, check: &mut Check) -> Result<(), Failed> {
-        let name = &operator.operator;
-        let Some(calendar) = self.table.find(&keys::calendar(name)).await? else { return Ok(()) };
+    /// The days that were closed in the last weeks and their settlements; nothing before the first.
+    async fn settled_days(&self, name: &OperatorName, check: &mut Check) -> Result<Option<SettledDays>, Failed> {
+        let Some(calendar) = self.table.find(&keys::calendar(name)).await? else { return Ok(None) };
         let Ok(calendar) = calendar.read::<Calendar>() else {
             check.unreadable(Invariant::V9, "calendar".to_owned(), "a calendar");
-            return Ok(());
+            return Ok(None);
         };
-        let Some(last) = calendar.last_closed else { return Ok(()) };
-        let Ok(first) = last.checked_sub(jiff::Span::new().days(DAYS_BACK)) else { return Ok(()) };
-        let range = Range::Between(first.to_string(), format!("{last}~"));
-        let partition = keys::worklist_of_settlements(name);
+        let Some(last) = calendar.last_closed else { return Ok(None) };
+        let first = last.saturating_sub(jiff::Span::new().days(DAYS_BACK));
+        let mut weeks =
+            SettledDays { operator: name.clone(), first, last, days: BTreeMap::new(), settlements: BTreeMap::new() };
+        let all: Vec<Day> = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last).collect();
+        let keys: Vec<Key> = all.iter().map(|day| keys::day_close(name, *day)).collect();
+        let mut found = self.table.batch(&keys).await?;
+        for (day, key) in all.into_iter().zip(keys) {
+            if let Some(item) = found.remove(&(key.pk, key.sk)) {
+                weeks.days.insert(day, closed_day(item, day));
+            }
+        }
+        for (settlement_id, item) in self.listed(&weeks).await? {
+            weeks.settlements.insert(settlement_id.clone(), settlement(item, &settlement_id));
+        }
+        // Batches and the index lag behind what was just written: what something names and they lack is asked for anew.
+        for day in weeks.named() {
+            if !weeks.days.contains_key(&day)
+                && let Some(item) = self.table.find(&keys::day_close(name, day)).await?
+            {
+                weeks.days.insert(day, closed_day(item, day));
+            }
+        }
+        let lacking: Vec<SettlementId> =
+            weeks.days.values().flatten().flat_map(|day| weeks.lacking_of(day)).cloned().collect();
+        for settlement_id in lacking {
+            if let Some(item) = self.table.find(&keys::settlement(name, &settlement_id)).await? {
+                weeks.settlements.insert(settlement_id.clone(), settlement(item, &settlement_id));
+            }
+        }
+        Ok(Some(weeks))
+    }
+
+    /// The transfers that settlements say they were booked with, as far as they are there and can be read.
+    async fn bookings(&self, weeks: &SettledDays) -> Result<BTreeMap<TransferId, Posted>, Failed> {
+        let ledger = &self.table.names.ledger;
+        let keys: Vec<Key> = weeks.bookings().map(|id| keys::transfer(&weeks.operator, id)).collect();
+        let mut found = self.table.batch_in(ledger, &keys).await?;
+        let mut bookings = BTreeMap::new();
+        for (transfer_id, key) in weeks.bookings().zip(keys) {
+            let item = match found.remove(&(key.pk.clone(), key.sk.clone())) {
+                Some(item) => Some(item),
+                // A batch lags behind what was just written.
+                None => self.table.find_in(ledger, &key).await?,
+            };
+            if let Some(posted) = item.and_then(|item| item.read().ok()) {
+                bookings.insert(transfer_id.clone(), posted);
+            }
+        }
+        Ok(bookings)
+    }
+
+    /// The settlements that the index lists between the first and the last of these days.
+    async fn listed(&self, weeks: &SettledDays) -> Result<Vec<(SettlementId, Item)>, Failed> {
+        let range = Range::Between(weeks.first.to_string(), format!("{}~", weeks.last));
+        let partition = keys::worklist_of_settlements(&weeks.operator);
         let of_days = Query { range, ..Query::of_index(&self.table.names.records, keys::WORKLIST, partition) };
-        let mut settlements: Vec<Settlement> = Vec::new();
+        let mut listed = vec![];
         let mut pages = self.table.pages(of_days);
         while let Some(rows) = pages.next().await? {
             let keys: Vec<Key> = rows.iter().map(Item::key).collect();
-            let mut found = self.table.batch(&keys).await?;
-            let found = keys.into_iter().filter_map(|key| found.remove(&(key.pk, key.sk)));
-            settlements.extend(found.filter_map(|item| settlement(item, check)));
+            let found = self.table.batch(&keys).await?.into_values();
+            listed.extend(found.filter_map(|item| Some((keys::settlement_of(&item.key())?, item))));
         }
-        // The index lags behind the calendar by up to about a second; the day itself names what it lacks.
-        if let Some(closed) = self.table.find(&keys::day_close(name, last)).await? {
-            match closed.read::<DayClose>() {
-                Ok(closed) => {
-                    let is_new = |id: &&SettlementId| !settlements.iter().any(|known| known.settlement_id == **id);
-                    let lacking: Vec<Key> =
-                        closed.settlements.iter().filter(is_new).map(|id| keys::settlement(name, id)).collect();
-                    for key in lacking {
-                        let found = self.table.find(&key).await?;
-                        settlements.extend(found.and_then(|item| settlement(item, check)));
-                    }
-                }
-                Err(_) => check.unreadable(Invariant::V9, last.to_string(), "a closed day"),
-            }
-        }
-        check.days(last, &operator.partners, &settlements);
-        Ok(())
+        Ok(listed)
     }
 
     /// Looks at what waits in the outbox.

@@ -77,8 +77,9 @@ impl Settlements {
     /// # Errors
     /// [`Failed::Unknown`] when there is no such operator.
     pub async fn calendar(&self, operator: &OperatorName) -> Result<(Operator, Calendar), Failed> {
-        let known: Operator = self.table.get(&keys::operator(operator)).await?;
+        // In this order: a change of the operator moves the calendar on, and a day is closed on the calendar that was read.
         let calendar = self.table.find(&keys::calendar(operator)).await?.map(Item::read).transpose()?;
+        let known: Operator = self.table.get(&keys::operator(operator)).await?;
         Ok((known, calendar.unwrap_or_else(|| Calendar::new(operator.clone()))))
     }
 

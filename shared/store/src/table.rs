@@ -1,6 +1,6 @@
 //! The tables: items, the conditions under which they are written, and pages of them.
 //!
-//! What a command writes has a name, and with few exceptions a condition: `create` (must not exist), `share` (nobody has it alone), `free` (its holder gives it back), `replace` (must not have moved),
+//! What a command writes has a name, and with few exceptions a condition: `create` (must not exist), `share` (nobody has it alone), `free` (its holder gives it back), `replace` (must not have moved), `renew` (never changed),
 //! `assign` (nothing to wait for), `decide` (by somebody else, once, in time), `advance` (a number that never goes back), `use_up` (once), `end` (a login that has not ended), `count` (the last one stays),
 //! `absent` (must still be free), `unchanged` (read, and still so), `close` (a balance at zero), `append` (log only), `post` (a balance within its limits), `hold` and `let_go` (what a reservation takes of an account).
 //! `remember` (a named account) and `hands` (when an admin let somebody in) have none, for a repeat of them changes nothing.
@@ -328,6 +328,14 @@ impl Table {
     /// A record that must still be at the version that was read. What it was is kept for the audit by the commit.
     pub(crate) fn replace(&self, before: Item, after: Item) -> Result<Write, Failed> {
         let put = self.put(&self.names.records, after, "version = :version", Some(before.version()?))?;
+        let write = Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved);
+        Ok(Write { before: Some(before), ..write })
+    }
+
+    /// A record that never changed, and from before its changes were counted: nobody may have begun to count.
+    pub(crate) fn renew(&self, before: Item, after: Item) -> Result<Write, Failed> {
+        let condition = "attribute_exists(pk) AND attribute_not_exists(version)";
+        let put = self.put(&self.names.records, after, condition, None)?;
         let write = Write::new(TransactWriteItem::builder().put(put).build(), Lost::Moved);
         Ok(Write { before: Some(before), ..write })
     }

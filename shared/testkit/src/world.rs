@@ -413,7 +413,7 @@ impl World {
     /// What proves the books.
     #[must_use]
     pub fn proof_writer(&self) -> ProofWriter {
-        ProofWriter::new(self.tables(), self.seals())
+        ProofWriter::new(self.tables(), self.seals(), self.files())
     }
 
     /// Seals of history.

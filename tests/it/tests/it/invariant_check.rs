@@ -450,3 +450,150 @@ async fn an_operator_whose_books_cannot_be_checked_keeps_nobody_elses_from_it_an
     let proof = call(&world, &PROOF_GET, &admin.asks(&PROOF_GET)).await;
     assert_eq!((proof.status, &proof.json["holds"]), (200, &json!(true)), "{proof:?}");
 }
+
+/// Three closed days, each settled.
+async fn three_days() -> World {
+    let world = World::new().await;
+    for day in ["2026-11-19", "2026-11-20", TODAY] {
+        assert_eq!(close_day(&world, &world.pennco.settlement, day, day).await.status, 202);
+    }
+    assert!(build_settlements(&world).await.is_empty());
+    relay(&world).await;
+    world
+}
+
+fn row_of_day(world: &World, day: &str) -> Value {
+    beginning_with(world, RECORDS, &format!("pennco#day_close#{day}")).remove(0)
+}
+
+#[tokio::test]
+async fn a_lender_that_comes_later_is_asked_no_settlement_of_days_before_it_came() {
+    let world = three_days().await;
+    check(&world, 60).await.unwrap();
+    let mut operator = beginning_with(&world, RECORDS, "pennco#operator").remove(0);
+    operator["partners"]["L"].as_array_mut().unwrap().push(json!({ "S": "spandana" }));
+    world.table.put(RECORDS, &operator);
+    check(&world, 120).await.unwrap();
+    assert_eq!(proof(&world).await.json["holds"], true, "{:?}", proof(&world).await);
+    let rows = beginning_with(&world, RECORDS, "pennco#settlement#");
+    assert_eq!(rows.len(), 3 * world.pennco.partners.len());
+    for row in rows {
+        let text = |name: &str| row[name]["S"].as_str().unwrap().to_owned();
+        delete(&world, RECORDS, &row).await;
+        assert!(check(&world, 180).await.is_err());
+        assert_eq!(subjects(&proof(&world).await), [format!("{} {}", text("business_day"), text("partner_id"))]);
+        world.table.put(RECORDS, &row);
+    }
+}
+
+#[tokio::test]
+async fn a_closed_day_whose_row_is_gone_or_spoiled_is_named_whichever_it_is() {
+    let world = three_days().await;
+    for day in ["2026-11-19", "2026-11-20", TODAY] {
+        let row = row_of_day(&world, day);
+        delete(&world, RECORDS, &row).await;
+        assert!(check(&world, 60).await.is_err());
+        assert_eq!(subjects(&proof(&world).await), [day], "gone");
+        world.table.put(RECORDS, &row);
+        put_text(&world, RECORDS, &row, "status", "shelved").await;
+        assert!(check(&world, 60).await.is_err());
+        assert_eq!(subjects(&proof(&world).await), [day], "spoiled");
+        world.table.put(RECORDS, &row);
+    }
+    check(&world, 120).await.unwrap();
+}
+
+/// Three closed days, the last of which has money in it, and what was settled of them.
+async fn three_settled_days() -> (World, Vec<Value>) {
+    let world = World::new().await;
+    let pennco = &world.pennco;
+    for day in ["2026-11-19", "2026-11-20"] {
+        crate::day_close_build::close(&world, pennco, day, 0).await;
+    }
+    crate::day_close_build::a_settled_day(&world).await;
+    relay(&world).await;
+    let settled = beginning_with(&world, RECORDS, "pennco#settlement#");
+    assert_eq!(settled.len(), 6);
+    (world, settled)
+}
+
+/// Whatever two checks in a row name: they read the files of the newest day, and each those of one of the older two.
+async fn named_by_two(world: &World) -> Vec<String> {
+    let mut named = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let checked = check(world, 120).await;
+        let proof = proof(world).await;
+        assert_eq!(checked.is_ok(), proof.json["holds"] == true, "{proof:?}");
+        assert_eq!(checked.is_ok(), proof.json["breach_count"] == 0, "{proof:?}");
+        let breaches = proof.json["breaches"].as_array().unwrap();
+        assert!(breaches.iter().all(|breach| breach["invariant"] == "V9"), "{proof:?}");
+        named.extend(subjects(&proof).into_iter().map(str::to_owned));
+    }
+    named.into_iter().collect()
+}
+
+fn file_key(settled: &Value) -> &str {
+    settled["file"]["M"]["key"]["S"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn settled_days_that_nobody_touched_hold_and_their_files_are_read_in_turn() {
+    let (world, _) = three_settled_days().await;
+    for next in ["2026-11-20", "2026-11-21", "2026-11-20"] {
+        check(&world, 120).await.unwrap();
+        let found = proof(&world).await.json["settled"].clone();
+        assert_eq!(found, json!({ "days": 3, "settlements": 6, "files": 4, "next": next }));
+    }
+}
+
+#[tokio::test]
+async fn a_total_a_digest_or_a_file_that_was_changed_is_named_and_nothing_else() {
+    let (world, settled) = three_settled_days().await;
+    let mut cases = 0;
+    for row in &settled {
+        let id = row["settlement_id"]["S"].as_str().unwrap();
+        for total in ["net", "collected", "disbursed", "adjusted"] {
+            for by in [1, -1] {
+                corrupt(&world, RECORDS, row, &format!("totals.{total}.amount_minor"), by).await;
+                assert_eq!(named_by_two(&world).await, [id], "{total}");
+                world.table.put(RECORDS, row);
+                cases += 1;
+            }
+        }
+        let mut digest = row.clone();
+        digest["file"]["M"]["sha256"]["S"] = json!(domain::id::Sha256Hex::of(b"forged").as_str());
+        world.table.put(RECORDS, &digest);
+        assert_eq!(named_by_two(&world).await, [id], "digest");
+        world.table.put(RECORDS, row);
+        let file = world.bucket.object(file_key(row)).unwrap();
+        world.bucket.tamper(file_key(row), [file.as_slice(), b"x"].concat());
+        assert_eq!(named_by_two(&world).await, [id], "file");
+        world.bucket.lose(file_key(row));
+        assert_eq!(named_by_two(&world).await, [id], "no file");
+        world.bucket.tamper(file_key(row), file);
+        cases += 3;
+    }
+    assert_eq!(named_by_two(&world).await, [""; 0]);
+    println!("totals, digests and files changed behind everybody's back: {cases} of {cases} named");
+}
+
+#[tokio::test]
+async fn a_settlement_whose_transfer_is_gone_or_another_is_named_and_nothing_else() {
+    let (world, settled) = three_settled_days().await;
+    let booked: Vec<&Value> = settled.iter().filter(|row| row["transfer_id"]["S"].is_string()).collect();
+    let [row] = booked.as_slice() else { panic!("one day has money in it, with one lender: {booked:?}") };
+    let (id, transfer_id) = (row["settlement_id"]["S"].as_str().unwrap(), row["transfer_id"]["S"].as_str().unwrap());
+    let transfer = beginning_with(&world, LEDGER, &format!("pennco#transfer#{transfer_id}")).remove(0);
+    delete(&world, LEDGER, &transfer).await;
+    assert_eq!(named_by_two(&world).await, [id], "gone");
+    world.table.put(LEDGER, &transfer);
+    put_text(&world, LEDGER, &transfer, "reference", "another").await;
+    assert_eq!(named_by_two(&world).await, [id], "of another settlement");
+    world.table.put(LEDGER, &transfer);
+    let mut without = (*row).clone();
+    without["transfer_id"] = json!({ "NULL": true });
+    world.table.put(RECORDS, &without);
+    assert_eq!(named_by_two(&world).await, [id], "not booked");
+    world.table.put(RECORDS, row);
+    assert_eq!(named_by_two(&world).await, [""; 0]);
+}

@@ -16,6 +16,7 @@ mod every_route;
 mod forged_tokens;
 mod large_settlement;
 mod logins;
+mod operators;
 mod ownership;
 mod statement_of_partner;
 mod steps;

@@ -121,7 +121,7 @@ const USES: [(&str, &str); 126] = [
     ("Requests::reset", "Records:GetItem Records:PutItem Records:UpdateItem"),
     (
         "ProofWriter::check",
-        "Records:BatchGetItem Records:GetItem Records:Query Records:UpdateItem RecordsOwner:Query RecordsWorklist:Query Ledger:BatchGetItem Ledger:Query Seals:GetObject",
+        "Records:BatchGetItem Records:GetItem Records:Query Records:UpdateItem RecordsOwner:Query RecordsWorklist:Query Ledger:BatchGetItem Ledger:GetItem Ledger:Query FilesSettlements:GetObject Seals:GetObject",
     ),
     ("ProofWriter::operators", "Records:Query"),
     ("Proofs::get", "Records:GetItem"),
@@ -222,7 +222,7 @@ const VARIABLES: [(&str, &[&str]); 18] = [
         ],
     ),
     ("parking", &["POISON_QUEUE_URL"]),
-    ("proof_writer", &["SEALS_BUCKET"]),
+    ("proof_writer", &["FILES_BUCKET", "SEALS_BUCKET"]),
     ("sealing", &["SEALS_BUCKET", "SEAL_SECRET"]),
     ("seals", &["SEALS_BUCKET"]),
     ("second_factors", &["PEPPER_SECRET"]),
