@@ -559,11 +559,12 @@ impl Doors {
 
     /// Moves the clock; tokens that grow old are made anew.
     fn wait(&mut self, moment: &Moment) {
-        let hours = moment.at_once.iter().map(|step| match step {
-            Step::Ledger(Ledger::Tick { hours }) => *hours,
-            _ => 0,
-        });
-        self.now_millis += (moment.after_seconds + hours.sum::<i64>() * AN_HOUR) * 1_000;
+        self.now_millis += moment.after_seconds * 1_000;
+        for step in &moment.at_once {
+            if let Step::Ledger(Ledger::Tick { hours }) = step {
+                self.now_millis += hours * AN_HOUR * 1_000;
+            }
+        }
         if self.now_millis - self.signed_millis > TOKENS_MILLIS {
             let now = self.now();
             self.people.iter_mut().for_each(|person| *person = later(&self.world, person, now));
