@@ -39,7 +39,7 @@ pub struct NewAcknowledgement {
     #[garde(dive)]
     #[serde(default)]
     pub rejected: Vec<RejectedLine>,
-    /// More of them as CSV, with the header `line,amount_minor,code,text`.
+    /// More of them as CSV, with the header `line,amount_minor,code,text`; each row ends with a line break.
     #[garde(skip)]
     #[serde(default)]
     pub content: Option<String>,
@@ -190,15 +190,16 @@ impl NewAcknowledgement {
     /// What is said, from the lines of the body and those of its CSV.
     ///
     /// # Errors
-    /// [`Failed::Invalid`] at `/content` for rows that are no rejected lines.
+    /// [`Failed::Invalid`] at `/content` for rows that are no rejected lines, and for a CSV that is cut.
     pub fn claims(&self, settlement: &Settlement) -> Result<Claims, Failed> {
+        let content = self.content.as_deref().unwrap_or_default();
+        must_be_whole(content)?;
         let mut rejected: Vec<Named> = vec![];
         for (index, rejection) in self.rejected.iter().enumerate() {
             rejected.push(Named { pointer: format!("/rejected/{index}"), rejection: rejection.clone() });
         }
         let (mut flaws, mut rows) = (vec![], csv::ReaderBuilder::new());
-        let rows =
-            rows.has_headers(false).flexible(true).from_reader(self.content.as_deref().unwrap_or_default().as_bytes());
+        let rows = rows.has_headers(false).flexible(true).from_reader(content.as_bytes());
         for (index, row) in rows.into_records().enumerate() {
             let cells = row.map_err(|error| {
                 Failed::invalid(Flaw::new(
@@ -224,6 +225,18 @@ impl NewAcknowledgement {
         rejected.sort_by_key(|named| named.rejection.line);
         Ok(Claims { sha256: self.sha256.clone(), totals: self.totals, rejected })
     }
+}
+
+/// Passes for a CSV that is whole: behind its last row is a line break, and each quote is closed. The `csv` crate takes
+/// what an open quote swallows, further rows too, for one cell.
+fn must_be_whole(content: &str) -> Result<(), Failed> {
+    let is_closed = content.matches('"').count().is_multiple_of(2);
+    let is_ended = content.rsplit('\n').next().is_none_or(|behind| behind.trim().is_empty());
+    if is_closed && is_ended {
+        return Ok(());
+    }
+    let wrong = if is_closed { "the last row has no line break at its end" } else { "a quote is never closed" };
+    Err(Failed::invalid(Flaw::new("/content", "invalid_value", wrong).with_hint("send the CSV again, whole")))
 }
 
 /// A row of CSV as a rejected line; none for a row that is not one.

@@ -122,7 +122,7 @@ impl NewStatement {
                 Failed::invalid(flaw("statement_encoding", format!("no base64 from offset {}", error.position)))
             })?,
         };
-        let read = statement::read(self.format, &bytes).map_err(|failed| {
+        let read = statement::read_whole(self.format, &bytes).map_err(|failed| {
             let Failed::Invalid(flaws) = failed else { return failed };
             Failed::Invalid(flaws.into_iter().map(|flaw| Flaw { pointer: "/content".to_owned(), ..flaw }).collect())
         })?;

@@ -1,7 +1,8 @@
 //! A bank's or a partner's statement as it comes in: its lines, what is wrong with the others, and whether it adds up.
 //!
 //! A file that cannot be trusted as a whole (another format, cut, not UTF-8) is refused; a single bad line is named and
-//! never hides the others. What a cut within the last cell of a CSV takes away nobody can see: its digest is for that.
+//! never hides the others. Each line of a CSV ends with a line break, the last one too: of an amount that is cut, what is
+//! left is an amount. A cut between two lines nobody can see: the file's digest is for that.
 
 use std::{collections::BTreeMap, mem};
 
@@ -150,7 +151,24 @@ pub struct Statement {
     pub not_booked: u32,
 }
 
-/// Reads a statement.
+/// Reads a statement that comes in.
+///
+/// # Errors
+/// As [`read`], and [`Failed::Invalid`] for a CSV whose last line has no line break at its end: `-15` may be all that is
+/// left of `-1500.00`.
+pub fn read_whole(format: StatementFormat, bytes: &[u8]) -> Result<Statement, Failed> {
+    let statement = read(format, bytes)?;
+    let text = utf8(bytes)?;
+    let is_ended = text.rsplit('\n').next().is_none_or(|behind| behind.trim().is_empty());
+    if format == StatementFormat::Csv && !is_ended {
+        let detail = format!("line {} of the file, its last, has no line break at its end", text.lines().count());
+        let hint = "fetch the file again, whole; if it is, end its last line with a line break";
+        return Err(Failed::invalid(Flaw::new("", TRUNCATED, detail).with_hint(hint)));
+    }
+    Ok(statement)
+}
+
+/// Reads a statement that was taken, also before [`read_whole`] asked for the last line break.
 ///
 /// # Errors
 /// [`Failed::Invalid`] for a file that is not of the format, is cut, is not UTF-8, has no lines or more than
@@ -201,8 +219,10 @@ fn not_the_format(detail: impl Into<String>, hint: &str) -> Failed {
     Failed::invalid(Flaw::new("", "statement_format", detail).with_hint(hint))
 }
 
+const TRUNCATED: &str = "statement_truncated";
+
 fn truncated(detail: impl Into<String>) -> Failed {
-    Failed::invalid(Flaw::new("", "statement_truncated", detail).with_hint("fetch the file again, whole"))
+    Failed::invalid(Flaw::new("", TRUNCATED, detail).with_hint("fetch the file again, whole"))
 }
 
 fn too_long() -> Failed {
@@ -1250,6 +1270,25 @@ mod tests {
             assert!(is_named, "{code:?} when cut at {end}");
             assert!(end < 40 || code == ["statement_truncated"], "{code:?} when cut at {end}: {}", &whole[..end]);
         }
+    }
+
+    #[test]
+    fn wherever_the_last_line_is_cut_a_csv_that_comes_in_is_refused_and_one_that_was_taken_is_read() {
+        let header = "bank_reference,value_date,currency,amount\n";
+        let whole = format!("{header}UTR1,2026-11-21,INR,-1.00\nUTR2,2026-11-21,INR,-1500.00\r\n");
+        let come_in = |text: &str| read_whole(StatementFormat::Csv, text.as_bytes());
+        assert_eq!(come_in(&whole).unwrap().lines.len(), 2);
+        assert_eq!(come_in(&format!("{whole}\n  ")).unwrap().lines.len(), 2, "a blank line is none");
+        let last = whole.find("UTR2").unwrap();
+        for end in last + 1..whole.len() {
+            assert_eq!(refused(come_in(&whole[..end])), ["statement_truncated"], "{}", &whole[..end]);
+        }
+        let cut = &whole[..last + "UTR2,2026-11-21,INR,-15".len()];
+        let taken = read(StatementFormat::Csv, cut.as_bytes()).unwrap();
+        assert_eq!(taken.lines[1].amount.amount_minor, -1_500, "which nobody can see");
+        let Err(Failed::Invalid(flaws)) = come_in(cut) else { panic!("taken") };
+        assert_eq!(flaws[0].detail, "line 3 of the file, its last, has no line break at its end");
+        assert!(read_whole(StatementFormat::Camt053, full().trim_end().as_bytes()).is_ok(), "XML says where it ends");
     }
 
     #[test]

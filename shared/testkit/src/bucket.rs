@@ -24,7 +24,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 
-use crate::{REGION, faults::Course, table::EmbeddedTable};
+use crate::{REGION, calls::Operation, faults::Course, table::EmbeddedTable};
 
 /// The bucket's name.
 pub const BUCKET: &str = "files";
@@ -40,6 +40,7 @@ struct State {
     begun: u32,
     largest_request: usize,
     calls: u64,
+    queries: Vec<u64>,
     failing: u32,
 }
 
@@ -129,6 +130,12 @@ impl EmbeddedBucket {
         self.state().calls
     }
 
+    /// How many queries of the tables had been made when each call came: what its caller had read by then.
+    #[must_use]
+    pub fn queries_before_calls(&self) -> Vec<u64> {
+        self.state().queries.clone()
+    }
+
     /// The connection breaks at the next calls.
     pub fn fail(&self, times: u32) {
         self.state().failing = times;
@@ -136,10 +143,11 @@ impl EmbeddedBucket {
 
     fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let broken = || ConnectorError::io("the connection was lost".into());
-        let course = self.table.course_in_crash();
+        let (course, queries) = (self.table.course_in_crash(), self.table.calls().count(Operation::Query));
         {
             let mut state = self.state();
             state.calls += 1;
+            state.queries.push(queries);
             if course == Some(Course::NeverArrived) {
                 return Err(broken());
             }

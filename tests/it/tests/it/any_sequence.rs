@@ -1,20 +1,18 @@
-//! Any sequence of commands, however hostile, leaves books that balance: tried on the decisions alone, many times, and
-//! through the doors.
+//! Any sequence of commands, however hostile, leaves books that balance: tried on the decisions alone, many times, and in
+//! [`requests`] through the doors.
+
+mod requests;
 
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::Arc,
 };
 
 use domain::{
     AgentId, Caller, Command, Currency, Day, Delivery, Failed, Money, OperatorName, Refusal, RegionName, Role,
     Timestamp, TransferId,
-    access::{
-        Agent, DELIVERY_ASSIGN, DELIVERY_CONFIRM, DELIVERY_CREATE, DISBURSEMENT_CREATE, DISBURSEMENT_RECONCILE,
-        Partner, Route, SETTLEMENT_CREATE,
-    },
+    access::{Agent, DELIVERY_CREATE, Partner},
     day_close::DayClose,
     delivery::{Borrower, DeliveryKind, FailureReason, NewDelivery, Outcome, OutcomeKind},
     disbursement::{BankLine, Instruction, NewDisbursement, Reconciled},
@@ -31,15 +29,9 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngSeed, TestCaseResult, TestError, TestRunner},
 };
-use serde_json::{Value, json};
-use testkit::{CASH_CAP_MINOR, FLOAT_MINOR, NOW_MILLIS, PARTNERS, Person, RECORDS, REGIONS, RestRequest, World};
-use tokio::task::JoinSet;
+use testkit::{CASH_CAP_MINOR, FLOAT_MINOR, NOW_MILLIS, PARTNERS, REGIONS};
 
-use crate::{
-    books,
-    door::call,
-    steps::{TODAY, borrower, build_settlements, command},
-};
+use crate::steps::borrower;
 
 /// Where the sequences come from unless `PROPTEST_RNG_SEED` says otherwise.
 const SEED: u64 = 20_261_121;
@@ -67,6 +59,8 @@ enum Step {
     Repeat { command: usize },
     /// An amount goes from one account to another, whatever for: no door does this.
     Move { from: usize, to: usize, amount_minor: i64 },
+    /// What only doors take.
+    Ledger(requests::Ledger),
 }
 
 /// How much.
@@ -155,16 +149,17 @@ fn errand() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// So many times at most: a command, some at once, or an errand.
+/// So many times at most: a command, some at once, or an errand, which come so often beside eight and one of the others.
 fn moments(
     most: usize,
     waits: impl Strategy<Value = i64> + Clone,
     step: BoxedStrategy<Step>,
+    (errands, errand): (u32, impl Strategy<Value = Vec<Step>>),
 ) -> impl Strategy<Value = Vec<Moment>> {
     let some = prop_oneof![
         8 => prop::collection::vec(step.clone(), 1).prop_map(|one| vec![one]),
         1 => prop::collection::vec(step, 2..=3).prop_map(|at_once| vec![at_once]),
-        2 => errand().prop_map(|steps| steps.into_iter().map(|step| vec![step]).collect()),
+        errands => errand.prop_map(|steps| steps.into_iter().map(|step| vec![step]).collect()),
     ];
     let some = (waits, some).prop_map(|(after_seconds, some): (i64, Vec<Vec<Step>>)| {
         let moments = some.into_iter().map(|at_once| Moment { after_seconds, at_once });
@@ -178,6 +173,8 @@ fn moments(
 struct Tally {
     from: String,
     outcomes: BTreeMap<String, u64>,
+    /// Of each kind of command, how often it was accepted, waits for people, and was refused.
+    kinds: BTreeMap<&'static str, [u64; 3]>,
     entries: usize,
     settlements: usize,
 }
@@ -207,23 +204,26 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, entries, settlements, .. } = self;
         write!(f, "{from}: {} commands, {entries} entries, {settlements} settlements that were owed", self.commands())?;
-        self.outcomes.iter().try_for_each(|(outcome, times)| write!(f, ", {times} {outcome}"))
+        self.outcomes.iter().try_for_each(|(outcome, times)| write!(f, ", {times} {outcome}"))?;
+        self.kinds.iter().try_for_each(|(kind, [accepted, waits, refused])| {
+            write!(f, "\n{kind}: {accepted} accepted, {waits} wait, {refused} refused")
+        })
     }
 }
 
 /// Tries so many sequences; one that fails is shrunk.
-fn run(
+fn run<T>(
     sequences: u32,
     most_shrinks: u32,
-    of: &impl Strategy<Value = Vec<Moment>>,
-    test: impl Fn(&[Moment], &mut Tally) -> TestCaseResult,
-) -> (Tally, Result<(), TestError<Vec<Moment>>>) {
+    of: &impl Strategy<Value = T>,
+    test: impl Fn(&T, &mut Tally) -> TestCaseResult,
+) -> (Tally, Result<(), TestError<T>>) {
     let asked = Config::default();
     let rng_seed = if asked.rng_seed == RngSeed::Random { RngSeed::Fixed(SEED) } else { asked.rng_seed };
     let config =
         Config { cases: sequences, rng_seed, max_shrink_iters: most_shrinks, failure_persistence: None, ..asked };
     let tally = RefCell::new(Tally::default());
-    let outcome = TestRunner::new(config).run(of, |moments| test(&moments, &mut tally.borrow_mut()));
+    let outcome = TestRunner::new(config).run(of, |sequence| test(&sequence, &mut tally.borrow_mut()));
     let from = format!("{sequences} sequences of seed {rng_seed}");
     (Tally { from, ..tally.into_inner() }, outcome)
 }
@@ -534,7 +534,7 @@ impl Field {
                 Ok(Change { day: Some(self.calendar.close(day, command.at, &days)?), ..nothing })
             }
             Step::Build { settlement } => self.settle(settlement, command),
-            Step::Repeat { .. } => Err(Failed::Unknown),
+            Step::Repeat { .. } | Step::Ledger(_) => Err(Failed::Unknown),
             Step::Move { from, to, amount_minor } => {
                 let transfer = Transfer::between(
                     TransferId::mint(command.at, &command.seed()),
@@ -648,7 +648,7 @@ fn decided(limits: Limits, moments: &[Moment], tally: &mut Tally) -> TestCaseRes
 /// Days pass, and gateways' clocks are seconds apart.
 fn any_day() -> impl Strategy<Value = Vec<Moment>> {
     let waits = prop_oneof![4 => -5..60_i64, 1 => 0..40_000_i64].boxed();
-    moments(120, waits, step_or_move())
+    moments(120, waits, step_or_move(), (2, errand()))
 }
 
 #[test]
@@ -668,198 +668,6 @@ fn books_that_forget_their_limits_are_found_out_by_a_sequence_that_one_can_read(
     println!("{reason}: {moments:?}");
     let commands: usize = moments.iter().map(|moment| moment.at_once.len()).sum();
     assert!(commands <= 12, "{moments:#?}");
-}
-
-/// The doors of an operator, and what came through them.
-struct Doors {
-    world: Arc<World>,
-    desk: Person,
-    now_millis: i64,
-    visits: Vec<Known>,
-    payments: Vec<Known>,
-    sent: Vec<(&'static Route, RestRequest)>,
-}
-
-/// A visit or a payment as its answers have told of it.
-#[derive(Clone)]
-struct Known {
-    id: String,
-    due: Money,
-    region: usize,
-}
-
-impl Known {
-    /// What is asked for when there is nothing yet.
-    fn nowhere(prefix: &str) -> Self {
-        Self { id: format!("{prefix}_01kagwtb0084nrm0ppw3zy9t2n"), due: Money::new(1, Currency::Inr), region: 0 }
-    }
-}
-
-fn written(money: Money) -> Value {
-    json!({ "amount_minor": money.amount_minor, "currency": money.currency.code() })
-}
-
-impl Doors {
-    async fn new() -> Self {
-        let world = World::new().await;
-        let desk = Caller { regions: REGIONS.map(name).to_vec(), ..world.pennco.desk.caller.clone() };
-        Self {
-            desk: world.person(desk),
-            world: Arc::new(world),
-            now_millis: NOW_MILLIS,
-            visits: vec![],
-            payments: vec![],
-            sent: vec![],
-        }
-    }
-
-    /// The request that a command is; none for a message and for what no door takes.
-    fn request(&mut self, step: &Step) -> Option<(&'static Route, RestRequest)> {
-        let (pennco, vishi) = (&self.world.pennco, &self.world.vishi);
-        let agents = [&pennco.agents[0], &pennco.agents[1], &vishi.agents[0]];
-        let programs = [&pennco.partners[0], &pennco.partners[1], &vishi.partners[0]];
-        let (partners, regions) = ([PARTNERS[0], PARTNERS[1], "samasta"], [REGIONS[0], REGIONS[1], "nowhere"]);
-        let known =
-            |all: &[Known], behind, prefix| latest(all, behind).map_or(Known::nowhere(prefix), |(_, one)| one.clone());
-        let visit = |behind| known(&self.visits, behind, "dlv");
-        let key = format!("k{}", self.sent.len());
-        let (route, request) = match *step {
-            Step::Plan { partner, region, due } => {
-                let body = json!({ "kind": "collection", "partner_id": partners[partner], "reference": key,
-                    "region": regions[region], "borrower": borrower(), "amount": written(due), "due": TODAY });
-                (&DELIVERY_CREATE, command(&self.desk, &DELIVERY_CREATE, &key, &body))
-            }
-            Step::Instruct { partner, region, amount } => {
-                let body = json!({ "reference": key, "region": regions[region], "borrower": borrower(),
-                    "amount": written(amount), "due": TODAY });
-                (&DISBURSEMENT_CREATE, command(programs[partner], &DISBURSEMENT_CREATE, &key, &body))
-            }
-            Step::Assign { visit: behind, agent } => {
-                let Known { id, region, .. } = visit(behind);
-                let body = json!({ "agent_id": agents[agent.unwrap_or(region)].subject() });
-                let request = command(&self.desk, &DELIVERY_ASSIGN, &key, &body);
-                (&DELIVERY_ASSIGN, request.path("delivery_id", &id))
-            }
-            Step::Conclude { visit: behind, agent, cash } => {
-                let Known { id, due, region } = visit(behind);
-                let at = Timestamp::from_millis(self.now_millis);
-                let body = match cash {
-                    Some(cash) => {
-                        json!({ "outcome": "confirmed", "amount": written(cash.of(due)), "occurred_at": at })
-                    }
-                    None => json!({ "outcome": "failed", "reason": "refused", "occurred_at": at }),
-                };
-                let request = command(agents[agent.unwrap_or(region)], &DELIVERY_CONFIRM, &key, &body);
-                (&DELIVERY_CONFIRM, request.path("delivery_id", &id))
-            }
-            Step::Reconcile { payment: behind, line } => {
-                let Known { id, due, .. } = known(&self.payments, behind, "dsb");
-                let reference = format!("HDFC{:0>12}", self.sent.len());
-                let body = json!({ "bank_reference": reference, "amount": written(line.of(due)), "value_date": TODAY });
-                let request = command(&pennco.settlement, &DISBURSEMENT_RECONCILE, &key, &body);
-                (&DISBURSEMENT_RECONCILE, request.path("disbursement_id", &id))
-            }
-            Step::Close { days_ago } => {
-                let day = Timestamp::from_millis(self.now_millis).plus_seconds(-days_ago * 86_400).utc_day();
-                let body = json!({ "business_day": day.to_string() });
-                (&SETTLEMENT_CREATE, command(&pennco.settlement, &SETTLEMENT_CREATE, &key, &body))
-            }
-            Step::Repeat { command } => {
-                let (_, (route, request)) = latest(&self.sent, command).ok()?;
-                (*route, request.clone().request_id(&format!("repeat {key}")))
-            }
-            Step::Build { .. } | Step::Move { .. } => return None,
-        };
-        self.sent.push((route, request.clone()));
-        Some((route, request.at(self.now_millis)))
-    }
-
-    /// Sends a moment's requests at once, then lets its messages arrive.
-    async fn pass(&mut self, moment: &Moment, tally: &mut Tally) -> TestCaseResult {
-        self.now_millis += moment.after_seconds * 1_000;
-        let mut running = JoinSet::new();
-        for step in &moment.at_once {
-            if let Some((route, request)) = self.request(step) {
-                let world = Arc::clone(&self.world);
-                let planned =
-                    if let Step::Plan { region, due: amount, .. } | Step::Instruct { region, amount, .. } = *step {
-                        Some((region, amount))
-                    } else {
-                        None
-                    };
-                running.spawn(async move { (planned, call(&world, route, &request).await) });
-            }
-        }
-        for (planned, reply) in running.join_all().await {
-            prop_assert!(reply.status < 500, "{:?}", reply);
-            tally.count(match reply.code() {
-                _ if reply.is_replay() => "repeated",
-                "" => "done",
-                code => code,
-            });
-            if let Some((region, due)) = planned.filter(|_| reply.status == 201) {
-                for (known, id) in [(&mut self.visits, "/delivery_id"), (&mut self.payments, "/disbursement_id")] {
-                    let id = reply.text(id).to_owned();
-                    known.extend(Some(Known { id, due, region }).filter(|known| !known.id.is_empty()));
-                }
-            }
-        }
-        if moment.at_once.iter().any(|step| matches!(step, Step::Build { .. })) {
-            let failed = build_settlements(&self.world).await;
-            prop_assert!(failed.is_empty(), "settlements that were not built: {:?}", failed);
-            tally.count("built");
-        }
-        Ok(())
-    }
-
-    /// What lies in the tables, of both operators.
-    fn audit(&self) -> TestCaseResult {
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let number = |value: &Value| value["N"].as_str().unwrap().parse::<i128>().unwrap();
-        let entries = books::entries(&self.world).into_iter().map(|item| Booked {
-            account: text(&item["pk"]["S"]),
-            transfer_id: text(&item["transfer_id"]["S"]),
-            currency: text(&item["amount"]["M"]["currency"]["S"]),
-            minor: number(&item["amount"]["M"]["amount_minor"]),
-        });
-        let balances = self.world.table.items(RECORDS).into_iter().filter_map(|item| {
-            let (operator, account) = item["pk"]["S"].as_str()?.split_once("#balance#")?;
-            Some((format!("{operator}#{account}"), number(&item["balance_minor"])))
-        });
-        audit(entries, balances)
-    }
-}
-
-async fn through_the_doors(moments: &[Moment], tally: &mut Tally) -> TestCaseResult {
-    let mut doors = Doors::new().await;
-    let mut entries = vec![];
-    for moment in moments {
-        doors.pass(moment, tally).await?;
-        let before = std::mem::replace(&mut entries, books::entries(&doors.world));
-        // What changes a balance without an entry is found at the next one, or at the end.
-        if entries.len() != before.len() {
-            doors.audit()?;
-        }
-    }
-    doors.audit()?;
-    books::balance(&doors.world, &doors.world.pennco).await;
-    books::balance(&doors.world, &doors.world.vishi).await;
-    tally.entries += entries.len();
-    tally.settlements += entries.iter().filter(|entry| entry["kind"]["S"] == "settlement").count() / 2;
-    Ok(())
-}
-
-#[test]
-fn any_sequence_of_requests_leaves_books_that_balance() {
-    let (tally, outcome) = run(40, 1_000, &moments(80, 0..4_i64, step()), |moments, tally| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(through_the_doors(moments, tally))
-    });
-    println!("requests: {tally}");
-    if let Err(error) = outcome {
-        panic!("{error}");
-    }
-    tally.must_have(2_000, &["done", "built", "repeated"]);
 }
 
 fn posting(account: u8, amount_minor: i64, currency: Currency) -> Posting {

@@ -196,6 +196,15 @@ async fn what_the_file_does_not_have_is_a_flaw_at_its_place_and_changes_nothing(
         let refused = say(&world, bfil, &settled, &format!("row-{n}"), &body).await;
         assert_eq!((refused.status, refused.flaws()), (422, vec![("/content", "invalid_value")]), "{row}");
     }
+    // A row that is cut within its text, and a quote that swallows the row behind it.
+    let header = "line,amount_minor,code,text";
+    let (cut, open) = (format!("1,{},R01,not ou", amounts[0]), format!("1,{},R01,\"no\n2,5,R01,no\n", amounts[0]));
+    for (n, row) in [cut, open].into_iter().enumerate() {
+        let mut body = whole(&settled);
+        body["content"] = json!(format!("{header}\n{row}"));
+        let refused = say(&world, bfil, &settled, &format!("cut-{n}"), &body).await;
+        assert_eq!((refused.status, refused.flaws()), (422, vec![("/content", "invalid_value")]), "{row}");
+    }
     let mut headless = whole(&settled);
     headless["content"] = json!("1,5,R01,x\n");
     let refused = say(&world, bfil, &settled, "headless", &headless).await;

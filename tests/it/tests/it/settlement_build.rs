@@ -1,17 +1,21 @@
 //! `settlement-build`: folds the day's entries into a partner's file and books what is owed.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::AttributeValue};
 use domain::{
-    Timestamp, TransferId,
+    Failed, Timestamp, TransferId,
     access::{DELIVERY_CONFIRM, SETTLEMENT_CREATE},
 };
 use serde_json::json;
-use testkit::{FLOAT_MINOR, NOW_MILLIS, Office, RECORDS, World};
+use testkit::{FLOAT_MINOR, NOW_MILLIS, Office, QueueMessage, RECORDS, World};
+use tokio::task::JoinSet;
 
 use crate::{
     books, day_close_build,
     door::call,
     invariant_check::put_text,
+    logins::happened,
     settlement_get, settlement_list,
     steps::{
         TODAY, assigned, build_settlements, collected, command, confirmed, handed_over, inr, move_money, relay, report,
@@ -27,14 +31,20 @@ async fn close(world: &World, office: &Office, millis: i64) -> String {
     closed.text("/items/0/settlement_id").to_owned()
 }
 
+/// A closed day with two collections and a hand-over of the first partner; its settlement.
+async fn a_day_of_three(world: &World) -> String {
+    let pennco = &world.pennco;
+    collected(world, pennco, "BF-1", 150_000).await;
+    collected(world, pennco, "BF-2", 50_000).await;
+    handed_over(world, pennco, "BF-D-1", 70_000).await;
+    close(world, pennco, 60_000).await
+}
+
 #[tokio::test]
 async fn the_file_lists_every_entry_of_the_day_and_its_last_line_adds_them_up() {
     let world = World::new().await;
     let pennco = &world.pennco;
-    collected(&world, pennco, "BF-1", 150_000).await;
-    collected(&world, pennco, "BF-2", 50_000).await;
-    handed_over(&world, pennco, "BF-D-1", 70_000).await;
-    let id = close(&world, pennco, 60_000).await;
+    let id = a_day_of_three(&world).await;
     assert!(build_settlements(&world).await.is_empty());
     let settled = settlement_get::get(&world, &pennco.settlement, &id).await;
     let totals = json!({ "count": 3, "collected": inr(200_000), "disbursed": inr(70_000), "adjusted": inr(0),
@@ -116,6 +126,54 @@ async fn building_again_gives_the_same_bytes_and_books_nothing() {
         (&first.json["transfer_id"], &first.json["version"])
     );
     assert_eq!(crate::books::entries(&world).len(), entries + 2, "only the late visit was booked");
+}
+
+/// Builds a settlement in so many processes at once: what each of them says.
+async fn built_at_once(world: &Arc<World>, ids: &[&str]) -> Vec<Result<(), Failed>> {
+    let mut running = JoinSet::new();
+    for id in ids {
+        let message = world.queues.sent_to("settlement.fifo")[0].received(id);
+        let batch = QueueMessage::batch("settlement.fifo", &[message]);
+        let (world, message) = (Arc::clone(world), edge::queue::read(&batch.records[0]).unwrap());
+        running.spawn(async move { settlement_build::handle(&world.settlement_writer(), message).await });
+    }
+    running.join_all().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_settlement_that_is_built_twice_at_once_is_booked_once_with_one_file() {
+    let alone = World::new().await;
+    a_day_of_three(&alone).await;
+    assert!(build_settlements(&alone).await.is_empty());
+    let wanted = file_of(&alone, TODAY);
+    // A queue may deliver one message twice, or two messages may ask for the same.
+    for ids in [["m-0", "m-0"], ["m-0", "m-1"]] {
+        let world = Arc::new(World::new().await);
+        let pennco = &world.pennco;
+        let id = a_day_of_three(&world).await;
+        relay(&world).await;
+        let said = built_at_once(&world, &ids).await;
+        assert!(said.iter().any(Result::is_ok), "{said:?}");
+        for failed in said.into_iter().filter_map(Result::err) {
+            assert!(matches!(failed, Failed::InProgress | Failed::Moved), "it comes again: {failed:?}");
+        }
+        let settled = settlement_get::get(&world, &pennco.settlement, &id).await;
+        assert_eq!((settled.text("/status"), &settled.json["version"]), ("settled", &json!(2)), "{settled:?}");
+        let booked = books::entries(&world).into_iter().filter(|entry| entry["kind"]["S"] == "settlement");
+        let transfers: Vec<_> = booked.map(|entry| entry["transfer_id"]["S"].clone()).collect();
+        assert_eq!(transfers, [json!(settled.text("/transfer_id")), json!(settled.text("/transfer_id"))], "one, whole");
+        assert_eq!(books::account(&world, pennco, "partner_settlement.bfil").await, (-130_000, -130_000));
+        assert_eq!(happened(&world, "settlement.settled"), [id.as_str()]);
+        assert_eq!(happened(&world, "payout.instructed").len(), 1);
+        assert_eq!(world.bucket.keys(), [format!("settlements/pennco/bfil/{TODAY}.csv")]);
+        let file = file_of(&world, TODAY);
+        assert_eq!(file, wanted, "the bytes of one that builds alone");
+        assert_eq!(settled.text("/file/sha256"), domain::id::Sha256Hex::of(file.as_bytes()).as_str());
+        let again = built_at_once(&world, &ids).await;
+        assert!(again.iter().all(Result::is_ok), "{again:?}");
+        assert_eq!((file_of(&world, TODAY), world.bucket.keys().len()), (file, 1), "the same bytes again");
+        books::balance(&world, pennco).await;
+    }
 }
 
 #[tokio::test]

@@ -2,11 +2,20 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use domain::access::SETTLEMENT_CREATE;
+use domain::access::{DAY_CLOSE_LIST, SETTLEMENT_CREATE};
 use serde_json::{Value, json};
-use testkit::World;
+use testkit::{PARTNERS, World};
 
-use crate::steps::{TODAY, all_at_once, close_day, command, newcomer};
+use crate::{
+    approval_expire::later,
+    door::call,
+    logins::happened,
+    settlement_list::list,
+    steps::{TODAY, all_at_once, close_day, command, newcomer},
+};
+
+/// The day after the tests' day.
+const NEXT: &str = "2026-11-22";
 
 #[tokio::test]
 async fn a_day_closes_once_with_a_settlement_a_partner() {
@@ -86,4 +95,21 @@ async fn of_sixteen_that_close_a_day_at_once_one_does() {
     assert_eq!(replies.iter().filter(|reply| reply.status == 202).count(), 1);
     let codes: BTreeSet<_> = replies.iter().filter(|reply| reply.status != 202).map(testkit::Reply::said).collect();
     assert_eq!(codes, BTreeSet::from([(409, "business_day_closed")]));
+    // Each partner has one settlement, which the one that won has answered with.
+    let closed = replies.iter().find(|reply| reply.status == 202).unwrap();
+    let ids = |items: &[Value]| items.iter().map(|one| one["settlement_id"].to_string()).collect::<BTreeSet<_>>();
+    let listed = list(&world, desk, &[]).await;
+    assert_eq!((listed.items().len(), closed.items().len()), (PARTNERS.len(), PARTNERS.len()));
+    assert_eq!(ids(listed.items()), ids(closed.items()));
+    // The calendar has moved on by one day, and the day was reported once.
+    let days = call(&world, &DAY_CLOSE_LIST, &desk.asks(&DAY_CLOSE_LIST)).await;
+    assert_eq!((days.items().len(), days.text("/items/0/business_day")), (1, TODAY), "{days:?}");
+    assert_eq!(happened(&world, "day.closed"), [TODAY]);
+    let requested = happened(&world, "settlement.requested");
+    assert_eq!(requested.len(), PARTNERS.len());
+    assert!(requested.iter().all(|id| ids(closed.items()).contains(&format!("\"{id}\""))), "{requested:?}");
+    let tomorrow = world.now().plus_seconds(86_400);
+    let next = command(&later(&world, desk, tomorrow), &SETTLEMENT_CREATE, "next", &json!({ "business_day": NEXT }));
+    let next = call(&world, &SETTLEMENT_CREATE, &next.at(tomorrow.as_millis())).await;
+    assert_eq!((next.status, next.text("/opened_at")), (202, closed.text("/cut_at")), "{next:?}");
 }

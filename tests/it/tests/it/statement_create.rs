@@ -2,11 +2,11 @@
 
 use domain::{access::STATEMENT_CREATE, id::Sha256Hex};
 use serde_json::{Value, json};
-use testkit::{RECORDS, Reply, World};
+use testkit::{Reply, World};
 
 use crate::{
     door::call,
-    steps::{bank_row, command, hand_in, statement},
+    steps::{bank_row, command, hand_in, kept, statement},
 };
 
 async fn sends(world: &World, body: &Value) -> Reply {
@@ -15,13 +15,11 @@ async fn sends(world: &World, body: &Value) -> Reply {
 
 /// The code and the detail of each flaw of a refused statement, which leaves nothing behind.
 async fn flaws(world: &World, body: &Value) -> Vec<(String, String)> {
-    let before = world.table.items(RECORDS).len();
+    let before = kept(world);
     let reply = sends(world, body).await;
     assert_eq!(reply.said(), (422, "invalid"), "{reply:?}");
     assert!(world.bucket.keys().is_empty());
-    // A throttle's count of the caller is no trace of the statement.
-    let kept = world.table.items(RECORDS).iter().filter(|item| item["sk"]["S"] != "bucket").count();
-    assert!(kept <= before, "nothing is kept of it");
+    assert_eq!(kept(world), before, "nothing is kept of it");
     let text = |flaw: &Value, name: &str| flaw[name].as_str().unwrap_or_default().to_owned();
     let errors = reply.json["errors"].as_array().cloned().unwrap_or_default();
     assert!(errors.iter().all(|flaw| flaw["pointer"] == "/content"), "{reply:?}");
@@ -113,6 +111,26 @@ async fn a_file_that_is_no_whole_statement_is_refused_by_name() {
         let found = flaws(&world, &of(format, &content)).await;
         assert_eq!(found.first().map(|flaw| flaw.0.as_str()), Some(code), "{format} {content:?}: {found:?}");
     }
+}
+
+#[tokio::test]
+async fn a_csv_whose_last_amount_may_be_cut_is_refused_and_the_whole_one_is_taken() {
+    let world = World::new().await;
+    let of = |content: &str| json!({ "format": "csv", "account": "hdfc", "content": content });
+    let header = "bank_reference,value_date,currency,amount\n";
+    let whole = format!("{header}UTR0000000001,2026-11-21,INR,-20.00\nUTR0000000002,2026-11-21,INR,-1500.00\n");
+    for left in ["-1500.00", "-1500.0", "-1500", "-15", "-1", "-", ""] {
+        let cut = &whole[..whole.len() - "-1500.00\n".len()];
+        let found = flaws(&world, &of(&format!("{cut}{left}"))).await;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].0, "statement_truncated", "{left:?}: {found:?}");
+        assert!(found[0].1.contains("line 3 of the file"), "{left:?}: {found:?}");
+    }
+    let cut = sends(&world, &of(whole.trim_end())).await;
+    assert!(cut.text("/errors/0/hint").starts_with("fetch the file again"), "{cut:?}");
+    let taken = sends(&world, &of(&whole)).await;
+    assert_eq!(taken.status, 202, "{taken:?}");
+    assert_eq!(taken.json["totals"][0]["debits_minor"], -152_000);
 }
 
 #[tokio::test]

@@ -281,6 +281,20 @@ pub(crate) fn waiting(world: &World, queue: &str) -> Vec<testkit::QueueMessage> 
     world.queues.sent_to(queue).iter().enumerate().map(|(n, sent)| sent.received(&format!("m-{n}"))).collect()
 }
 
+/// Whether a refused call must leave an item of the records as it was: all but how often somebody asked, and the refusals
+/// that are kept as answers.
+pub(crate) fn is_kept(item: &Value) -> bool {
+    let status = item["status"]["N"].as_str().and_then(|status| status.parse::<u16>().ok());
+    let is_refusal = item["sk"]["S"] == "commit" && status.is_some_and(|status| status >= 400);
+    item["sk"]["S"] != "bucket" && !is_refusal
+}
+
+/// What lies in the records and the ledger that a refused call must leave as it was.
+pub(crate) fn kept(world: &World) -> Vec<Value> {
+    let records = world.table.items(testkit::RECORDS).into_iter().filter(is_kept);
+    records.chain(world.table.items(testkit::LEDGER)).collect()
+}
+
 /// Works messages off as the queue door does; the ids of those that failed.
 pub(crate) async fn work_off(
     queue: &str,

@@ -14,7 +14,8 @@ use crate::{
     books,
     door::call,
     steps::{
-        TODAY, all_at_once, build_settlements, close_day, collected, command, entry, move_money, reverse, transfer,
+        TODAY, all_at_once, build_settlements, close_day, collected, command, entry, kept, move_money, reverse,
+        transfer,
     },
     transfer_get::get,
 };
@@ -64,14 +65,18 @@ async fn a_split_of_thirty_entries_is_one_transaction() {
     assert_eq!(books::account(&world, pennco, "vault.pennco").await.0, -2_900 - 2 * FLOAT_MINOR);
 }
 
+/// How many commands have been answered for ever.
+fn answers(world: &World) -> usize {
+    world.table.items(RECORDS).iter().filter(|item| item["sk"]["S"] == "commit").count()
+}
+
 /// Sends a transfer that is none, and looks that nothing has changed.
 async fn is_invalid(world: &World, body: &Value, flaws: &[(&str, &str)]) {
-    let before = (world.table.items(LEDGER), world.table.items(RECORDS).len());
+    let (before, answered) = (kept(world), answers(world));
     let reply = move_money(world, &world.pennco.settlement, "invalid", body).await;
     assert_eq!((reply.said(), reply.flaws().as_slice()), ((422, "invalid"), flaws), "{body}");
-    // The caller's bucket is the one record that a refused call may make.
-    assert_eq!(world.table.items(LEDGER), before.0);
-    assert!(world.table.items(RECORDS).len() <= before.1 + 1);
+    assert_eq!(kept(world), before, "{body}");
+    assert_eq!(answers(world), answered, "the key is not used up: {body}");
 }
 
 #[tokio::test]
@@ -128,10 +133,12 @@ async fn what_is_no_transfer_is_refused_by_name_and_changes_nothing() {
     let pointers = ["/entries/0/amount/currency", "/entries/1/amount/currency"];
     is_invalid(&world, &all_npr, &pointers.map(|pointer| (pointer, "wrong_currency"))).await;
     let kinds = ["collection", "disbursement", "settlement", "reversal", "theft"];
+    let before = kept(&world);
     for kind in kinds {
         let reply = move_money(&world, &world.pennco.admin, "kind", &transfer(kind, vault, bank, 5)).await;
         assert_eq!(reply.flaws(), [("/kind", "invalid_value")], "{kind} is not moved by hand: {reply:?}");
     }
+    assert_eq!(kept(&world), before);
 }
 
 /// A transfer for each place of the list, on books on which it and all that come later would be refused.
@@ -223,13 +230,17 @@ async fn what_is_dated_back_into_closed_books_is_refused_up_to_the_cut() {
     let deposit = transfer("deposit", &hand, "vault.pennco", 5);
     let dated = |at: &str| with(&deposit, "effective_at", json!(at));
     assert_eq!(close_day(&world, &pennco.settlement, "d1", "2026-11-20").await.status, 202);
+    let before = kept(&world);
     // The 20th was cut at half past eight in Kolkata, 15:00 UTC.
     let refused = move_money(&world, &pennco.settlement, "m1", &dated("2026-11-20T14:59:59.999Z")).await;
     assert_eq!((refused.said(), refused.text("/last_closed")), ((409, "period_closed"), "2026-11-20"));
     assert_eq!(refused.text("/closed_until"), "2026-11-20T15:00:00.000Z");
+    assert_eq!(kept(&world), before, "nothing is booked, and no balance has moved");
+    assert_eq!(books::balance(&world, pennco).await, FLOAT_MINOR);
     let late = move_money(&world, &pennco.settlement, "m2", &dated("2026-11-20T15:00:00.000Z")).await;
     assert_eq!((late.status, late.text("/effective_at")), (201, "2026-11-20T15:00:00.000Z"), "{late:?}");
     assert_eq!(late.text("/at"), "2026-11-21T06:30:00.000Z", "posted now all the same");
+    assert_eq!(books::balance(&world, pennco).await, FLOAT_MINOR - 5);
 }
 
 #[tokio::test(start_paused = true)]
