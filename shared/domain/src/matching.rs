@@ -1360,7 +1360,12 @@ impl<'d> Telling<'d> {
                 (Likeness::Fits, Criterion::Unnamed)
             }
             (None, None) => (Likeness::Fits, Criterion::Ambiguous),
-            (None, Some(criterion)) if are_free && failing.len() == 1 && self.is_slip(line, expected, criterion) => {
+            (None, Some(criterion))
+                if are_free
+                    && failing.len() == 1
+                    && !is_another(line, expected)
+                    && self.is_slip(line, expected, criterion) =>
+            {
                 (Likeness::Slip, criterion)
             }
             (None, Some(criterion)) => {
@@ -1553,12 +1558,12 @@ fn is_one_slip(one: &[u8], other: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use jiff::civil::date;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::statement::{self, StatementFormat};
+    use crate::statement::{self, Statement, StatementFormat};
 
     const RULES: Rules = Rules { tolerance_minor: 100, date_drift_days: 3, early_days: 1, most_in_group: 4 };
     const DAY: Day = date(2026, 11, 10);
@@ -1821,6 +1826,21 @@ mod tests {
     }
 
     #[test]
+    fn neither_is_it_a_slip_in_any_other_respect() {
+        let expected = [thing_with_id("a", "BF-D-1001", -25_000)];
+        let back = with_id("BF-D-2077", line(1, "UTR1", 25_000, 0));
+        let foreign = StatementLine { amount: Money::new(-25_000, Currency::Npr), ..back.clone() };
+        let late = with_id("BF-D-2077", line(1, "UTR1", -25_000, 9));
+        let off = with_id("BF-D-2077", line(1, "UTR1", -52_000, 0));
+        for other in [back, foreign, late, off] {
+            let silent = StatementLine { end_to_end: None, ..other.clone() };
+            let (why_silent, why_other) = [silent, other].map(|line| why(line, expected[0].clone())).into();
+            assert!(why_silent.1.is_some(), "{why_silent:?}");
+            assert_eq!(why_other, (Criterion::Absent, None));
+        }
+    }
+
+    #[test]
     fn neither_is_it_the_sum_of_others() {
         let [one, other] = [thing_with_id("a", "BF-D-1", -10_000), thing_with_id("b", "BF-D-2", -20_000)];
         let whole = line(1, "UTR1", -30_000, 0);
@@ -2064,10 +2084,10 @@ mod tests {
     // A statement of a month with faults planted in it. Its lines go through a CSV, as a bank's would.
 
     /// Numbers that look random and are the same each time (splitmix64).
-    struct Dice(u64);
+    pub(crate) struct Dice(pub(crate) u64);
 
     impl Dice {
-        fn below(&mut self, end: u64) -> u64 {
+        pub(crate) fn below(&mut self, end: u64) -> u64 {
             self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = self.0;
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -2075,13 +2095,23 @@ mod tests {
             (mixed ^ (mixed >> 31)) % end
         }
 
-        fn within(&mut self, range: RangeInclusive<i64>) -> i64 {
+        pub(crate) fn within(&mut self, range: RangeInclusive<i64>) -> i64 {
             range.start() + i64::try_from(self.below((range.end() - range.start() + 1).unsigned_abs())).unwrap()
         }
 
-        fn shuffle<T>(&mut self, items: &mut [T]) {
+        pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
             for at in (1..items.len()).rev() {
                 items.swap(at, usize::try_from(self.below(at as u64 + 1)).unwrap());
+            }
+        }
+
+        /// What is paid every day: an instalment that many others pay, or some amount.
+        pub(crate) fn usual(&mut self) -> i64 {
+            let instalments = [99_000, 125_000, 135_000, 150_000, 180_000, 212_500];
+            if self.below(2) == 0 {
+                instalments[usize::try_from(self.below(6)).unwrap()]
+            } else {
+                self.within(10_000..=900_000)
             }
         }
     }
@@ -2158,10 +2188,6 @@ mod tests {
             50_000_000 + 1_013 * i64::try_from(self.number()).unwrap()
         }
 
-        fn instalment(&mut self) -> i64 {
-            [99_000, 125_000, 135_000, 150_000, 180_000, 212_500][usize::try_from(self.dice.below(6)).unwrap()]
-        }
-
         fn sign(&mut self) -> i64 {
             if self.dice.below(2) == 0 { 1 } else { -1 }
         }
@@ -2207,8 +2233,7 @@ mod tests {
 
         fn plant(&mut self, plant: Plant) -> Planted {
             let sign = self.sign();
-            let usual =
-                sign * if self.dice.below(2) == 0 { self.instalment() } else { self.dice.within(10_000..=900_000) };
+            let usual = sign * self.dice.usual();
             let mut thing = self.thing(usual);
             let (lines, expected, edit) = match plant {
                 Plant::SoundByReference => {
@@ -2345,6 +2370,24 @@ mod tests {
         text
     }
 
+    /// The lines of several places in one statement, those of a place in their order among the others: its text, what it
+    /// says, and the numbers that each place's lines have in it.
+    pub(crate) fn landed(dice: &mut Dice, of_places: &[&[StatementLine]]) -> (String, Statement, Vec<Vec<u32>>) {
+        let each = of_places.iter().enumerate();
+        let mut places: Vec<usize> = each.flat_map(|(place, lines)| lines.iter().map(move |_| place)).collect();
+        dice.shuffle(&mut places);
+        let mut numbers_of: Vec<Vec<u32>> = of_places.iter().map(|_| vec![]).collect();
+        let mut lines = vec![];
+        for (number, place) in (1..).zip(places) {
+            lines.push(&of_places[place][numbers_of[place].len()]);
+            numbers_of[place].push(number);
+        }
+        let text = written(&lines);
+        let statement = statement::read(StatementFormat::Csv, text.as_bytes()).unwrap();
+        assert_eq!((statement.lines.len(), statement.flaws.len()), (lines.len(), 0), "{:?}", statement.flaws.first());
+        (text, statement, numbers_of)
+    }
+
     /// Plants each fault so many times among so many lines, and checks that each is found once, for what it is, and
     /// nothing else; tells how many of each were found.
     fn planted_and_found(seed: u64, most_lines: usize, times: usize) -> BTreeMap<Plant, usize> {
@@ -2360,21 +2403,9 @@ mod tests {
         ];
         let faulty: usize = planted.iter().map(|planted| planted.lines.len()).sum();
         planted.extend(sound.into_iter().cycle().take(most_lines - faulty).map(|plant| field.plant(plant)));
-        // Every line and every thing is of one place; line numbers come from where it lands in the file.
-        let mut places: Vec<(usize, &StatementLine)> = planted
-            .iter()
-            .enumerate()
-            .flat_map(|(place, planted)| planted.lines.iter().map(move |l| (place, l)))
-            .collect();
-        field.dice.shuffle(&mut places);
-        assert_eq!(places.len(), most_lines);
-        let text = written(&places.iter().map(|(_, line)| *line).collect::<Vec<_>>());
-        let statement = statement::read(StatementFormat::Csv, text.as_bytes()).unwrap();
-        assert_eq!((statement.lines.len(), statement.flaws.len()), (most_lines, 0));
-        let mut lines_of: Vec<Vec<u32>> = planted.iter().map(|_| vec![]).collect();
-        for (number, (place, _)) in (1..).zip(&places) {
-            lines_of[*place].push(number);
-        }
+        let places: Vec<&[StatementLine]> = planted.iter().map(|planted| planted.lines.as_slice()).collect();
+        let (_, statement, lines_of) = landed(&mut field.dice, &places);
+        assert_eq!(statement.lines.len(), most_lines);
         let mut expected: Vec<Expected> = planted.iter().flat_map(|planted| planted.expected.clone()).collect();
         field.dice.shuffle(&mut expected);
         let found = reconcile(&statement.lines, &expected, &RULES);

@@ -740,7 +740,7 @@ impl Exposure {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use jiff::civil::date;
     use proptest::prelude::*;
 
@@ -762,7 +762,7 @@ mod tests {
     }
 
     /// The changing rules, in Kolkata, with a holiday on the 4th of December.
-    fn clock() -> Clock {
+    pub(crate) fn clock() -> Clock {
         let calendar = serde_json::json!({
             "days_off": ["sunday"], "holidays": [{ "day": "2026-12-04", "name": "A holiday" }]
         });
@@ -771,11 +771,11 @@ mod tests {
         Clock { days: BusinessDays::new(calendar, zone), rules: changing() }
     }
 
-    fn pennco() -> OperatorName {
+    pub(crate) fn pennco() -> OperatorName {
         "pennco".parse().unwrap()
     }
 
-    fn settled(net_minor: i64) -> Settlement {
+    pub(crate) fn settled(net_minor: i64) -> Settlement {
         let slot =
             Calendar::new(pennco()).close(date(2026, 11, 20), at("2026-11-20T15:00:00Z"), &clock().days).unwrap();
         let totals = Totals {

@@ -24,6 +24,9 @@ use crate::{
 /// How many hours of an operator a run seals at most, so that it ends in time; after a long silence the next runs go on.
 const MOST_HOURS: usize = 48;
 
+/// Rows of a table by partition and sort key.
+pub type Rows = HashMap<(String, String), Item>;
+
 /// What may be done with seals.
 #[derive(Clone)]
 pub struct Seals {
@@ -177,66 +180,25 @@ impl Seals {
         let mut leaves = vec![];
         while let Some(rows) = pages.next().await? {
             let keys: Vec<Key> = rows.iter().map(Item::key).collect();
-            for grown in self.grown(operator, &keys).await? {
-                let text = grown.leaf.text().map_err(Failed::fault)?;
-                leaves.push((leaf_hash(text.as_bytes()), grown.leaf.key().to_owned()));
-            }
+            let (commits, ledger) = self.written(operator, &keys).await?;
+            leaves.extend(leaves_of(operator, &commits.iter().collect::<Vec<_>>(), &ledger)?);
         }
         Ok(leaves)
     }
 
-    /// What these commits wrote, in their order: each commit, its transfers, their entries by key. What is not there, or is
-    /// not what it was so that it leads nowhere, is left out.
-    async fn grown(&self, operator: &OperatorName, commits: &[Key]) -> Result<Vec<Grown>, Failed> {
+    /// These commits in their order, and what they wrote into the ledger. What is not there, or is not what it was so that it
+    /// leads nowhere, is left out.
+    async fn written(&self, operator: &OperatorName, commits: &[Key]) -> Result<(Vec<Item>, Rows), Failed> {
         let ledger = &self.table.names.ledger;
         let mut records = self.table.batch(commits).await?;
         let records: Vec<Item> =
             commits.iter().filter_map(|key| records.remove(&(key.pk.clone(), key.sk.clone()))).collect();
-        let named = |record: &Item| -> Vec<Key> {
-            let transfers = record.text("transfers").unwrap_or_default().split_whitespace();
-            transfers.filter_map(|transfer| Some(keys::transfer(operator, &transfer.parse().ok()?))).collect()
-        };
-        let transfers: Vec<Key> = records.iter().flat_map(named).collect();
-        let transfers = self.table.batch_in(ledger, &transfers).await?;
-        let entries_of = |transfer: &Item| -> Vec<(Key, Account)> {
-            let Ok(posted) = transfer.clone().read::<Posted>() else { return vec![] };
-            let key = |account: &Account| keys::entry(operator, account, posted.at, &posted.transfer_id);
-            let mut entries: Vec<_> =
-                posted.entries.iter().map(|posting| (key(&posting.account), posting.account.clone())).collect();
-            entries.sort_by(|one, other| one.0.pk.cmp(&other.0.pk));
-            entries
-        };
-        let entries: Vec<Key> = transfers.values().flat_map(entries_of).map(|(key, _)| key).collect();
-        let entries = self.table.batch_in(ledger, &entries).await?;
-        let mut grown = vec![];
-        for record in &records {
-            let commit_key = record.key();
-            let (Some((principal, _)), Some(Ok(commit_id))) =
-                (keys::scope_of_commit(&commit_key.pk), record.text("owner_sk").map(str::parse::<CommitId>))
-            else {
-                continue;
-            };
-            let request_id = record.text("request_id").unwrap_or_default();
-            let mut grow = |leaf: Leaf, account: Option<Account>| {
-                grown.push(Grown { leaf, principal: principal.to_owned(), account });
-            };
-            grow(Leaf::of_commit(commit_id.clone(), keys::place_within(&commit_key), record.sealed_part()?), None);
-            for key in named(record) {
-                let Some(transfer) = transfers.get(&(key.pk.clone(), key.sk.clone())) else { continue };
-                let mut of_ledger = |key: &Key, item: &Item, account: Option<Account>| -> Result<(), Failed> {
-                    let place = keys::place_within(key);
-                    grow(Leaf::of_entry(commit_id.clone(), place, item.sealed_part()?, request_id), account);
-                    Ok(())
-                };
-                of_ledger(&key, transfer, None)?;
-                for (key, account) in entries_of(transfer) {
-                    if let Some(entry) = entries.get(&(key.pk.clone(), key.sk.clone())) {
-                        of_ledger(&key, entry, Some(account))?;
-                    }
-                }
-            }
-        }
-        Ok(grown)
+        let transfers: Vec<Key> = records.iter().flat_map(|record| transfers_of(operator, record)).collect();
+        let mut rows = self.table.batch_in(ledger, &transfers).await?;
+        let entries: Vec<Key> =
+            rows.values().flat_map(|transfer| entries_of(operator, transfer)).map(|(key, _)| key).collect();
+        rows.extend(self.table.batch_in(ledger, &entries).await?);
+        Ok((records, rows))
     }
 
     /// What there is to prove something with: its leaves, and how each leads to a seal.
@@ -257,7 +219,8 @@ impl Seals {
         let of_day = Query::of_index(&self.table.names.records, keys::OWNER, of_day);
         let (rows, _) = self.table.query(Query { range, ..of_day }).await?;
         let commit = rows.first().map(Item::key).ok_or(Failed::Unknown)?;
-        let mut grown = self.grown(operator, &[commit]).await?;
+        let (commits, ledger) = self.written(operator, &[commit]).await?;
+        let mut grown = grown(operator, &commits.iter().collect::<Vec<_>>(), &ledger)?;
         if let Subject::Transfer(transfer_id) = subject {
             let is_of_another = |one: &Grown| {
                 one.leaf.kind() == seal::LeafKind::Entry && !one.leaf.key().contains(transfer_id.as_str())
@@ -297,6 +260,68 @@ impl Seals {
         let key = self.table.find(&keys::seal_key(&sealed.seal.kid)).await?.and_then(|item| item.read().ok());
         Ok(Evidence { commit_id, status: ProvenStatus::Sealed, leaves, key, head })
     }
+}
+
+/// The transfers that a commit names.
+fn transfers_of(operator: &OperatorName, commit: &Item) -> Vec<Key> {
+    let transfers = commit.text("transfers").unwrap_or_default().split_whitespace();
+    transfers.filter_map(|transfer| Some(keys::transfer(operator, &transfer.parse().ok()?))).collect()
+}
+
+/// The entries of a transfer by key, each with its account; none of what cannot be read as one.
+fn entries_of(operator: &OperatorName, transfer: &Item) -> Vec<(Key, Account)> {
+    let Ok(posted) = transfer.clone().read::<Posted>() else { return vec![] };
+    let key = |account: &Account| keys::entry(operator, account, posted.at, &posted.transfer_id);
+    let mut entries: Vec<_> =
+        posted.entries.iter().map(|posting| (key(&posting.account), posting.account.clone())).collect();
+    entries.sort_by(|one, other| one.0.pk.cmp(&other.0.pk));
+    entries
+}
+
+/// What these commits wrote, in their order: each commit, its transfers, their entries by key.
+fn grown(operator: &OperatorName, commits: &[&Item], ledger: &Rows) -> Result<Vec<Grown>, Failed> {
+    let mut grown = vec![];
+    for record in commits {
+        let commit_key = record.key();
+        let (Some((principal, _)), Some(Ok(commit_id))) =
+            (keys::scope_of_commit(&commit_key.pk), record.text("owner_sk").map(str::parse::<CommitId>))
+        else {
+            continue;
+        };
+        let request_id = record.text("request_id").unwrap_or_default();
+        let mut grow = |leaf: Leaf, account: Option<Account>| {
+            grown.push(Grown { leaf, principal: principal.to_owned(), account });
+        };
+        grow(Leaf::of_commit(commit_id.clone(), keys::place_within(&commit_key), record.sealed_part()?), None);
+        for key in transfers_of(operator, record) {
+            let Some(transfer) = ledger.get(&(key.pk.clone(), key.sk.clone())) else { continue };
+            let mut of_ledger = |key: &Key, item: &Item, account: Option<Account>| -> Result<(), Failed> {
+                let place = keys::place_within(key);
+                grow(Leaf::of_entry(commit_id.clone(), place, item.sealed_part()?, request_id), account);
+                Ok(())
+            };
+            of_ledger(&key, transfer, None)?;
+            for (key, account) in entries_of(operator, transfer) {
+                if let Some(entry) = ledger.get(&(key.pk.clone(), key.sk.clone())) {
+                    of_ledger(&key, entry, Some(account))?;
+                }
+            }
+        }
+    }
+    Ok(grown)
+}
+
+/// The leaves of these commits, in their order, and of what they wrote into the ledger, among rows of it that are at hand:
+/// hash and key of each.
+///
+/// # Errors
+/// [`Failed::Fault`] when a row cannot be written as JSON, which a row always can.
+pub fn leaves_of(operator: &OperatorName, commits: &[&Item], ledger: &Rows) -> Result<Vec<(Hash, String)>, Failed> {
+    let hashed = |grown: Grown| {
+        let text = grown.leaf.text().map_err(Failed::fault)?;
+        Ok((leaf_hash(text.as_bytes()), grown.leaf.key().to_owned()))
+    };
+    grown(operator, commits, ledger)?.into_iter().map(hashed).collect()
 }
 
 /// Where a seal lies in the bucket.

@@ -7,7 +7,7 @@
 //! What is no command, such as positions, buckets, sessions, keys and the memory of jobs, is one item at a time, written by `put_if`, `update_if` or `update_or_see` on the condition that is handed to them.
 //! `Activities::count` adds to a count in a transaction of its own. There is no other way to write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -70,7 +70,10 @@ impl Item {
     }
 
     /// An item as a stream shows it: in DynamoDB's own JSON.
-    pub(crate) fn of_image(image: serde_json::Value) -> Result<Self, Failed> {
+    ///
+    /// # Errors
+    /// [`Failed::Fault`] when it is none.
+    pub fn of_image(image: serde_json::Value) -> Result<Self, Failed> {
         let item: serde_dynamo::Item = serde_json::from_value(image).map_err(Failed::fault)?;
         Ok(Self(item.into()))
     }
@@ -719,6 +722,9 @@ impl Table {
     /// Items of a table by key; those that are not there are left out.
     pub(crate) async fn batch_in(&self, table: &str, keys: &[Key]) -> Result<HashMap<(String, String), Item>, Failed> {
         let mut found = HashMap::new();
+        // A batch that names an item twice is refused as a whole, and rows that were altered may name anything twice.
+        let mut named = HashSet::new();
+        let keys: Vec<&Key> = keys.iter().filter(|key| named.insert((&key.pk, &key.sk))).collect();
         for hundred in keys.chunks(MOST_KEYS) {
             let wanted = hundred
                 .iter()
