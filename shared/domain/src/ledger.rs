@@ -573,7 +573,7 @@ impl AccountQuery {
         let detail = "the account has more entries than are added up for one answer";
         let hint =
             format!("`known_at={shown}` or earlier; later days are in `GET /api/v1/day-closes/{{business_day}}`");
-        Failed::malformed(Flaw::new("known_at", "statement_too_long", detail).with_hint(hint))
+        Failed::malformed(Flaw::new("known_at", "account_too_long", detail).with_hint(hint))
     }
 }
 

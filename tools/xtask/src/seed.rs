@@ -57,6 +57,8 @@ const APPROVALS: [&str; 2] = ["disbursement:24:95000000=1,100000000=2", "transfe
 const DESKS: [(&str, Role); 3] = [("desk", Role::Staff), ("settlement", Role::Settlement), ("admin", Role::Admin)];
 const ZONE: &str = "Asia/Kolkata";
 const CURRENCY: Currency = Currency::Inr;
+/// A day takes what is booked on its date: who looks in the evening sees a settlement with something in it.
+const CUT_OFF: &str = "23:59:59";
 /// Opening cash of an agent: 50,000 rupees, a day's disbursements.
 const FLOAT_MINOR: i64 = 5_000_000;
 /// What an agent may carry at most: 200,000 rupees.
@@ -116,7 +118,7 @@ impl Seed {
                 payout_rails: std::collections::BTreeMap::new(),
                 cash_reservation: domain::reservation::CashReservation::default(),
                 settlement_formats: std::collections::BTreeMap::new(),
-                business_calendar: domain::calendar::BusinessCalendar::default(),
+                business_calendar: serde_json::from_value(serde_json::json!({ "cut_off": CUT_OFF })).map_err(Failed::fault)?,
                 approvals: APPROVALS
                     .iter()
                     .map(|rule| rule.parse())

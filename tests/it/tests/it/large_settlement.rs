@@ -225,7 +225,7 @@ async fn a_statement_as_of_a_time_adds_up_eight_megabytes_and_names_the_time_up_
     let now = world.now().to_string();
     for times in [&[("as_of", &*now)][..], &[("known_at", &*now)], &[("as_of", &*now), ("known_at", &*now)]] {
         let (refused, queries) = statement(&world, times).await;
-        assert_eq!((refused.said(), queries), ((400, "statement_too_long"), MOST_PAGES + 2), "{refused:?}");
+        assert_eq!((refused.said(), queries), ((400, "account_too_long"), MOST_PAGES + 2), "{refused:?}");
         println!("account-get as of a time, {TOO_MANY} entries: {}", refused.body);
     }
     let (refused, _) = statement(&world, &[("as_of", &now)]).await;
