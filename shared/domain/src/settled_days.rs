@@ -264,6 +264,8 @@ mod tests {
         settlement::{Calendar, StoredFile},
     };
 
+    type Change = Box<dyn Fn(&mut Settlement)>;
+
     /// Closed days, the entries of their partners' accounts, and the transfers that settled them.
     struct Books {
         weeks: SettledDays,
@@ -292,16 +294,16 @@ mod tests {
         let collected = (TransferKind::Collection, settled.opened_at);
         let late = (TransferKind::Collection, settled.opened_at.plus_seconds(-60));
         let paid = (TransferKind::Disbursement, settled.opened_at);
-        let lines = [(-40, collected), (-30, late), (100, paid)].into_iter().enumerate();
-        let entry = |(n, (minor, (kind, effective_at))): (usize, (i64, (TransferKind, Timestamp)))| Entry {
-            transfer_id: TransferId::mint(now(), &[settled.settlement_id.as_str().as_bytes(), &[n as u8]]),
+        let lines = [(0_u8, -40, collected), (1, -30, late), (2, 100, paid)];
+        let entry = |(n, minor, (kind, effective_at)): (u8, i64, (TransferKind, Timestamp))| Entry {
+            transfer_id: TransferId::mint(now(), &[settled.settlement_id.as_str().as_bytes(), &[n]]),
             kind,
-            at: settled.opened_at.plus_seconds(n as i64),
+            at: settled.opened_at.plus_seconds(i64::from(n)),
             effective_at,
             amount: inr(minor),
             subject: Subject::default(),
         };
-        lines.map(entry).collect()
+        lines.map(entry).into()
     }
 
     /// Four days that follow each other around a holiday; the last two are closed for a second partner as well.
@@ -446,10 +448,9 @@ mod tests {
     fn a_settlement_that_says_anything_else_than_its_entries_and_its_transfer_is_named() {
         let add = |amount: &mut Money| amount.amount_minor += 1;
         let of_totals = |change: fn(&mut Totals)| {
-            Box::new(move |settled: &mut Settlement| change(settled.totals.as_mut().unwrap()))
-                as Box<dyn Fn(&mut Settlement)>
+            Box::new(move |settled: &mut Settlement| change(settled.totals.as_mut().unwrap())) as Change
         };
-        let changes: Vec<Box<dyn Fn(&mut Settlement)>> = vec![
+        let changes: Vec<Change> = vec![
             of_totals(|totals| totals.count += 1),
             of_totals(|totals| totals.late = None),
             of_totals(|totals| totals.late.as_mut().unwrap().count += 1),

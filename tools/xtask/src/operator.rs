@@ -329,11 +329,11 @@ mod tests {
 
     fn taking_on(line: &str) -> Result<Operator, String> {
         let new = told(&format!("--admin-email admin@pennco.example {line}"))?;
-        new.operator().map_err(cause)
+        new.operator().map_err(|failed| cause(&failed))
     }
 
-    fn cause(failed: Failed) -> String {
-        std::error::Error::source(&failed).map(ToString::to_string).unwrap_or_default()
+    fn cause(failed: &Failed) -> String {
+        std::error::Error::source(failed).map(ToString::to_string).unwrap_or_default()
     }
 
     fn lenders(count: usize) -> String {
