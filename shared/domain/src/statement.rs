@@ -163,7 +163,7 @@ pub fn read_whole(format: StatementFormat, bytes: &[u8]) -> Result<Statement, Fa
     if format == StatementFormat::Csv && !is_ended {
         let detail = format!("line {} of the file, its last, has no line break at its end", text.lines().count());
         let hint = "fetch the file again, whole; if it is, end its last line with a line break";
-        return Err(Failed::invalid(Flaw::new("", TRUNCATED, detail).with_hint(hint)));
+        return Err(Failed::invalid(cut(detail).with_hint(hint)));
     }
     Ok(statement)
 }
@@ -219,10 +219,12 @@ fn not_the_format(detail: impl Into<String>, hint: &str) -> Failed {
     Failed::invalid(Flaw::new("", "statement_format", detail).with_hint(hint))
 }
 
-const TRUNCATED: &str = "statement_truncated";
+fn cut(detail: impl Into<String>) -> Flaw {
+    Flaw::new("", "statement_truncated", detail)
+}
 
 fn truncated(detail: impl Into<String>) -> Failed {
-    Failed::invalid(Flaw::new("", TRUNCATED, detail).with_hint("fetch the file again, whole"))
+    Failed::invalid(cut(detail).with_hint("fetch the file again, whole"))
 }
 
 fn too_long() -> Failed {
