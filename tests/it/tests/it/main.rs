@@ -17,6 +17,7 @@ mod forged_tokens;
 mod large_settlement;
 mod logins;
 mod ownership;
+mod sealed_history;
 mod statement_of_partner;
 mod steps;
 mod throttles;
