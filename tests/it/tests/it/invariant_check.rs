@@ -24,7 +24,7 @@ pub(crate) async fn proof(world: &World) -> Reply {
 }
 
 /// A day with collections, a payment and a settlement.
-async fn a_day(world: &World) {
+pub(crate) async fn a_day(world: &World) {
     let pennco = &world.pennco;
     for n in 0..5 {
         collected(world, pennco, &format!("BF-{n}"), 10_000 + n).await;

@@ -18,6 +18,7 @@ mod large_settlement;
 mod logins;
 mod operators;
 mod ownership;
+mod sealed_history;
 mod statement_of_partner;
 mod steps;
 mod throttles;
