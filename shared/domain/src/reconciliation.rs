@@ -1473,10 +1473,11 @@ mod tests {
                 Plant::SoundPayoutByItsReference | Plant::RecordedByHand | Plant::SlipInReference => {
                     let open = self.payout(if plant == Plant::SlipInReference { rare } else { usual }, day);
                     let reference = format!("HDFCN52026{:08}", self.checked());
-                    let status = if plant == Plant::RecordedByHand { PayoutStatus::Paid } else { PayoutStatus::Sent };
-                    let known = match status {
-                        PayoutStatus::Paid => self.learned(&open, status, Some(reference.clone())),
-                        _ => Payout { bank_reference: Some(reference.clone()), ..self.learned(&open, status, None) },
+                    let known = if plant == Plant::RecordedByHand {
+                        self.learned(&open, PayoutStatus::Paid, Some(reference.clone()))
+                    } else {
+                        let sent = self.learned(&open, PayoutStatus::Sent, None);
+                        Payout { bank_reference: Some(reference.clone()), ..sent }
                     };
                     let thing = known.expected(&payouts::clock().days).unwrap();
                     if plant == Plant::SlipInReference {
@@ -1787,7 +1788,7 @@ mod tests {
                         let (kind, by) = match told {
                             Matched(kind, by) => (*kind, *by),
                             Told::TooMany(by) => (MatchKind::OneToMany, *by),
-                            _ => unreachable!(),
+                            Left(..) | Repeated(_) | Nothing => unreachable!("neither is together with anything"),
                         };
                         let found = matches.get(number).unwrap_or_else(|| panic!("{plant:?}: {kept:?} is not matched"));
                         assert_eq!(found.lines.iter().copied().collect::<BTreeSet<_>>(), together, "{plant:?}");

@@ -118,7 +118,8 @@ impl Seed {
                 payout_rails: std::collections::BTreeMap::new(),
                 cash_reservation: domain::reservation::CashReservation::default(),
                 settlement_formats: std::collections::BTreeMap::new(),
-                business_calendar: serde_json::from_value(serde_json::json!({ "cut_off": CUT_OFF })).map_err(Failed::fault)?,
+                business_calendar: serde_json::from_value(serde_json::json!({ "cut_off": CUT_OFF }))
+                    .map_err(Failed::fault)?,
                 approvals: APPROVALS
                     .iter()
                     .map(|rule| rule.parse())

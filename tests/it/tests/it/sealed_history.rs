@@ -408,9 +408,11 @@ fn of_rows(dice: &mut Dice, rows: &[Row], kind: &'static str) -> Option<Mutation
     let other = dice.one_of(&alike);
     Some(match kind {
         "value changed" => {
-            image[&name] = match &image[&name] {
-                Value::Object(text) if is_text => json!({ "S": another_text(dice, text["S"].as_str().unwrap()) }),
-                value => another(dice, value),
+            let value = &image[&name];
+            image[&name] = if is_text {
+                json!({ "S": another_text(dice, value["S"].as_str().unwrap()) })
+            } else {
+                another(dice, value)
             };
             changed(image)
         }
