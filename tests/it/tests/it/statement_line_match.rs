@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::access::{AUDIT_LIST, STATEMENT_LINE_MATCH};
 use serde_json::{Value, json};
-use testkit::{LEDGER, NOW_MILLIS, Person, RECORDS, Reply, RestRequest, World};
+use testkit::{LEDGER, NOW_MILLIS, Person, Reply, RestRequest, World};
 
 use crate::{
     books,
@@ -16,8 +16,8 @@ use crate::{
     statement_line_list::listed,
     statement_match::{another_desk, matched, payment, told},
     steps::{
-        TODAY, all_at_once, bank_line, bank_row, command, entry, hand_in, handed_over, match_statements, move_money,
-        reconcile, relay, reserved, statement, transfer, waiting, work_off,
+        TODAY, all_at_once, bank_line, bank_row, command, entry, hand_in, handed_over, kept, match_statements,
+        move_money, reconcile, relay, reserved, statement, transfer, waiting, work_off,
     },
     transfer_get,
 };
@@ -174,7 +174,7 @@ async fn what_cannot_be_matched_is_refused_by_name_and_changes_nothing() {
     let waits = handed_over(&world, pennco, "BF-D-C", 10_000).await;
     let (early, _) = reserved(&world, pennco, "BF-D-D", 10_000).await;
     let theirs = handed_over(&world, &world.vishi, "BF-D-E", 10_000).await;
-    let before = world.table.items(RECORDS);
+    let before = kept(&world);
     let statuses = async || (payment(&world, &waits).await.json, payment(&world, &early).await.json);
     let as_they_were = statuses().await;
     for (key, lines, payments, said) in [
@@ -205,11 +205,7 @@ async fn what_cannot_be_matched_is_refused_by_name_and_changes_nothing() {
         assert_eq!((refused.said(), refused.text("/errors/0/pointer")), ((422, "invalid"), "/reason"));
     }
     assert_eq!(statuses().await, as_they_were);
-    let kept = |items: &[Value]| {
-        let is_record = |item: &&Value| item["sk"]["S"] != "commit" && item["sk"]["S"] != "bucket";
-        items.iter().filter(is_record).cloned().collect::<Vec<Value>>()
-    };
-    assert_eq!(kept(&world.table.items(RECORDS)), kept(&before), "nothing but refusals is kept");
+    assert_eq!(kept(&world), before, "nothing but refusals is kept");
 }
 
 #[tokio::test]
@@ -513,7 +509,7 @@ async fn a_line_is_matched_with_no_transfer_that_it_does_not_show_exactly_and_no
     let theirs = world.vishi.admin.clone();
     let body = transfer("budget", "bank.vishi", "expense.rent", 1_180);
     let theirs = move_money(&world, &theirs, "t5", &body).await.text("/transfer_id").to_owned();
-    let before = world.table.items(RECORDS);
+    let before = kept(&world);
     for (key, body, code, pointer) in [
         ("m1", json!({ "lines": [1], "transfer_ids": [other] }), "invalid_value", "/transfer_ids"),
         ("m2", json!({ "lines": [1], "transfer_ids": [turned] }), "invalid_value", "/transfer_ids"),
@@ -538,11 +534,7 @@ async fn a_line_is_matched_with_no_transfer_that_it_does_not_show_exactly_and_no
     }
     let of_npr = call(&world, &STATEMENT_LINE_MATCH, &matching_transfers(desk, &id, "m11", &[4], &[&fee])).await;
     assert_eq!(of_npr.said(), (422, "currency_mixed"));
-    let lasting = |items: &[Value]| {
-        let is_lasting = |item: &&Value| item["sk"]["S"] != "commit" && item["sk"]["S"] != "bucket";
-        items.iter().filter(is_lasting).cloned().collect::<Vec<Value>>()
-    };
-    assert_eq!(lasting(&world.table.items(RECORDS)), lasting(&before), "nothing but refusals is kept");
+    assert_eq!(kept(&world), before, "nothing but refusals is kept");
     let taken = call(&world, &STATEMENT_LINE_MATCH, &matching_transfers(desk, &id, "m12", &[1], &[&fee])).await;
     assert_eq!(taken.status, 200, "{taken:?}");
     let twice = call(&world, &STATEMENT_LINE_MATCH, &matching_transfers(desk, &id, "m13", &[2], &[&fee])).await;
