@@ -16,6 +16,7 @@ use crate::{
     ledger::TransferKind,
     settlement::{Settlement, SettlementStatus, StoredFile, Totals},
     settlement_file::Line,
+    statement::is_ended,
 };
 
 /// Rejected lines that the settlement itself shows; all of them lie in the acknowledgement's file.
@@ -231,8 +232,7 @@ impl NewAcknowledgement {
 /// what an open quote swallows, further rows too, for one cell.
 fn must_be_whole(content: &str) -> Result<(), Failed> {
     let is_closed = content.matches('"').count().is_multiple_of(2);
-    let is_ended = content.rsplit('\n').next().is_none_or(|behind| behind.trim().is_empty());
-    if is_closed && is_ended {
+    if is_closed && is_ended(content) {
         return Ok(());
     }
     let wrong = if is_closed { "the last row has no line break at its end" } else { "a quote is never closed" };

@@ -180,9 +180,7 @@ impl NewMatch {
                 ("/difference_minor", self.difference_minor.is_some()),
                 ("/lines", self.lines.len() > 1),
             ];
-            for (pointer, _) in is_there.into_iter().filter(|(_, is_there)| *is_there) {
-                flaws.push(Flaw::new(pointer, "not_allowed", "a payout is borne out by one line, alone and exactly"));
-            }
+            flaws.extend(not_allowed(is_there, "a payout is borne out by one line, alone and exactly"));
             return if flaws.is_empty() { Ok(MatchKind::OneToOne) } else { Err(Failed::Invalid(flaws)) };
         }
         let (pointer, others) = if self.transfer_ids.is_empty() {
@@ -192,9 +190,7 @@ impl NewMatch {
                 ("/disbursement_ids", !self.disbursement_ids.is_empty()),
                 ("/difference_minor", self.difference_minor.is_some()),
             ];
-            for (pointer, _) in is_there.into_iter().filter(|(_, is_there)| *is_there) {
-                flaws.push(Flaw::new(pointer, "not_allowed", "transfers are borne out alone and exactly"));
-            }
+            flaws.extend(not_allowed(is_there, "transfers are borne out alone and exactly"));
             ("/transfer_ids", self.transfer_ids.len())
         };
         let kind = match (self.lines.len(), others) {
@@ -218,6 +214,12 @@ impl NewMatch {
         }
         Ok(kind)
     }
+}
+
+/// What is there beside something that stands alone.
+fn not_allowed<const N: usize>(is_there: [(&'static str, bool); N], detail: &str) -> impl Iterator<Item = Flaw> {
+    let there = is_there.into_iter().filter(|(_, is_there)| *is_there);
+    there.map(move |(pointer, _)| Flaw::new(pointer, "not_allowed", detail))
 }
 
 /// Members that are named again.
@@ -573,14 +575,13 @@ mod tests {
     struct World {
         lines: Vec<KeptLine>,
         payments: Vec<(Instruction, Delivery)>,
-        transfers: Vec<Posted>,
     }
 
     impl World {
         fn new(lines: &[i64], payments: &[i64]) -> Self {
             let lines = (1..).zip(lines).map(|(number, minor)| line(number, *minor)).collect();
             let payments = (0..).zip(payments).map(|(number, minor)| payment(number, *minor)).collect();
-            Self { lines, payments, transfers: vec![] }
+            Self { lines, payments }
         }
 
         fn id(&self, payment: usize) -> DisbursementId {
@@ -614,10 +615,7 @@ mod tests {
 
         fn matched(&self, new: &NewMatch) -> Result<ByHand, Failed> {
             let named = new.named(&statement(StatementStatus::Matched));
-            let transfers = |posted: &&Posted| named.transfer_ids.contains(&posted.transfer_id);
-            let transfers = self.transfers.iter().filter(transfers).cloned().collect();
-            let members = self.members(&named.lines, &named.disbursement_ids);
-            Members { transfers, ..members }.matched(&command("m"), new)
+            self.members(&named.lines, &named.disbursement_ids).matched(&command("m"), new)
         }
 
         fn taken_apart(&self, number: u32) -> Result<ByHand, Failed> {

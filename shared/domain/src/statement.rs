@@ -159,13 +159,17 @@ pub struct Statement {
 pub fn read_whole(format: StatementFormat, bytes: &[u8]) -> Result<Statement, Failed> {
     let statement = read(format, bytes)?;
     let text = utf8(bytes)?;
-    let is_ended = text.rsplit('\n').next().is_none_or(|behind| behind.trim().is_empty());
-    if format == StatementFormat::Csv && !is_ended {
+    if format == StatementFormat::Csv && !is_ended(text) {
         let detail = format!("line {} of the file, its last, has no line break at its end", text.lines().count());
         let hint = "fetch the file again, whole; if it is, end its last line with a line break";
         return Err(Failed::invalid(cut(detail).with_hint(hint)));
     }
     Ok(statement)
+}
+
+/// Whether the last line of a CSV has its line break.
+pub(crate) fn is_ended(csv: &str) -> bool {
+    csv.rsplit('\n').next().is_none_or(|behind| behind.trim().is_empty())
 }
 
 /// Reads a statement that was taken, also before [`read_whole`] asked for the last line break.
